@@ -1,0 +1,1 @@
+//! The Dataproc API, and what else a deployment calls, on one machine.

@@ -1,0 +1,1 @@
+//! Where a machine of a cluster is, and who may enter it.

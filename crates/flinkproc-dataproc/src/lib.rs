@@ -1,0 +1,1 @@
+//! The Dataproc control plane behind two small traits.

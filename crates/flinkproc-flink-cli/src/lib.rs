@@ -1,0 +1,1 @@
+//! Command lines for Apache Flink, built and read per version.

@@ -1,0 +1,1 @@
+//! The deployment patterns as journaled steps.

@@ -1,0 +1,8 @@
+//! The spec file, and the plan of a deployment as plain values.
+
+pub mod plan;
+
+pub use plan::{
+    ClusterPlan, DefaultTaken, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt,
+    Plan, RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
+};

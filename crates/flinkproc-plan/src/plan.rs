@@ -1,0 +1,240 @@
+//! The plan of one deployment: everything that is going to happen, as values without any open choice.
+
+use std::collections::BTreeMap;
+
+use flinkproc_core::{
+    ClusterRef, DeploymentId, FlinkVersion, GcsUri, ImageVersion, ProgramArg, RunKey, Span,
+    YarnMode, Zone,
+};
+use serde::{Deserialize, Serialize};
+
+/// One deployment, decided to the last value.
+///
+/// Two plans of the same request differ in nothing but [`Plan::deployment`]. It can be written to a file as JSON and read
+/// back (`flinkproc plan --out`, `flinkproc deploy PLAN`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of this format, now 1.
+    pub format: u32,
+    /// The id of the deployment; chosen before anything is made and part of every name that is made.
+    pub deployment: DeploymentId,
+    /// The user's own name for the run, if one was given.
+    pub run_key: Option<RunKey>,
+    /// The spec file that this plan came from.
+    pub spec: SpecSource,
+    /// The cluster that the job runs on.
+    pub cluster: ClusterPlan,
+    /// What goes to Cloud Storage first.
+    pub staging: StagingPlan,
+    /// What runs.
+    pub job: JobPlan,
+    /// How the master is entered.
+    pub ssh: SshPlan,
+    /// How the run is watched and ended.
+    pub watch: WatchPlan,
+    /// Every value that nobody wrote, and where it came from.
+    pub defaults: Vec<DefaultTaken>,
+    /// What the user should know and that does not stop the run.
+    pub warnings: Vec<String>,
+}
+
+/// Where a plan came from, to notice that the spec changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpecSource {
+    /// The file, as it was named.
+    pub path: String,
+    /// SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The cluster of a deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterPlan {
+    /// Project, region and name.
+    pub cluster: ClusterRef,
+    /// The zone; Dataproc chooses one when there is none.
+    pub zone: Option<Zone>,
+    /// The image that the cluster gets.
+    pub image: ImageVersion,
+    /// The image that the spec names, where the sandbox stands in with another one.
+    pub requested_image: Option<ImageVersion>,
+    /// Whether the deployment makes the cluster (and so deletes it) or finds it.
+    pub ours: bool,
+    /// The whole Dataproc v1 `Cluster` resource, in the JSON that the API takes; empty when the cluster is found.
+    pub resource: serde_json::Value,
+    /// The safety net: Dataproc deletes the cluster after this long without work.
+    pub max_idle: Span,
+    /// The safety net: Dataproc deletes the cluster at this age.
+    pub max_age: Span,
+}
+
+/// What goes to Cloud Storage before the job starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagingPlan {
+    /// The deployment's own place, `gs://bucket/flinkproc/deployments/<id>/`; it ends with a slash.
+    pub home: GcsUri,
+    /// Files to upload.
+    pub uploads: Vec<UploadPlan>,
+}
+
+/// One local file and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadPlan {
+    /// The local file.
+    pub local: String,
+    /// Where it goes. Code is named by its content (`…/flinkproc/<sha256>/<name>`), inputs live below [`StagingPlan::home`].
+    pub to: GcsUri,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of the content, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// What runs on the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobPlan {
+    /// The job's name, shown by YARN and Flink.
+    pub name: String,
+    /// The Flink that runs it.
+    pub flink: FlinkVersion,
+    /// How Flink runs on YARN.
+    pub mode: YarnMode,
+    /// How the job is handed over, such as `ssh`.
+    pub method: String,
+    /// The program.
+    pub entry: EntryPoint,
+    /// The program's own arguments, byte for byte.
+    pub args: Vec<ProgramArg>,
+    /// Files that the launcher fetches to the master before it starts Flink.
+    pub files: Vec<RemoteFile>,
+    /// Flink's parallelism, when set.
+    pub parallelism: Option<u32>,
+    /// Flink configuration, key to value.
+    pub flink_config: BTreeMap<String, String>,
+    /// The YARN application's tag, by which it is found again: `flinkproc-<deployment>`; the launcher's attempt is
+    /// appended when it is submitted (`-<attempt>`).
+    pub tag: String,
+    /// Where the job's result lies, to be shown at the end.
+    pub result: Option<GcsUri>,
+}
+
+/// Where the program starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryPoint {
+    /// A script; the name of the [`RemoteFile`] with role [`FileRole::Script`].
+    Script(String),
+    /// A module that one of the Python files holds.
+    Module(String),
+}
+
+/// A file that the launcher fetches, checks and hands to Flink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteFile {
+    /// Where it lies.
+    pub from: GcsUri,
+    /// Its name in the attempt's `files` directory on the master; unique, no slash.
+    pub name: String,
+    /// SHA-256 in lower-case hexadecimal; none for a file that was already in a bucket.
+    pub sha256: Option<String>,
+    /// What Flink does with it.
+    pub role: FileRole,
+}
+
+/// What Flink does with a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileRole {
+    /// The main script.
+    Script,
+    /// Goes onto `PYTHONPATH`.
+    PythonFile,
+    /// A `requirements.txt` that Flink installs on the workers.
+    Requirements,
+    /// An archive that is unpacked on the workers, under this directory name.
+    Archive {
+        /// The directory's name.
+        directory: String,
+    },
+    /// A jar on the job's classpath.
+    Jar,
+}
+
+/// How the master is entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshPlan {
+    /// The login name.
+    pub user: String,
+    /// The port.
+    pub port: u16,
+    /// Which key opens the door.
+    pub identity: IdentityPlan,
+    /// How long the key stays valid where the deployment lets it in.
+    pub key_ttl: Span,
+    /// Whether the machine's internal address is used even if it has an external one.
+    pub internal_address: bool,
+}
+
+/// Which key opens the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentityPlan {
+    /// A new key for this deployment alone, let in through the instance's metadata and taken out again.
+    Ephemeral,
+    /// The user's own key file, which the master already accepts.
+    File(String),
+    /// The user's SSH agent, whose key the master already accepts.
+    Agent,
+}
+
+/// How the run is watched and ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchPlan {
+    /// The one deadline of the whole deployment, counted from its start.
+    pub deadline: Span,
+    /// What becomes of the cluster when the job fails.
+    pub on_failure: OnFailure,
+    /// What becomes of everything on Ctrl-C.
+    pub on_interrupt: OnInterrupt,
+}
+
+/// What becomes of a cluster that the deployment made when its job fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// It is deleted, after the logs are saved.
+    Delete,
+    /// It is kept to be looked at; max-idle and max-age still end it.
+    Keep,
+}
+
+/// What an interrupt does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnInterrupt {
+    /// The job is cancelled and the cluster deleted.
+    Delete,
+    /// Everything goes on; `flinkproc deploy --resume` attaches again.
+    Detach,
+}
+
+/// A value that nobody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultTaken {
+    /// The key, as in the spec: `cluster.workers`.
+    pub key: String,
+    /// The value taken.
+    pub value: String,
+    /// Where it came from: `built-in`, `gcloud configuration`, `environment FLINKPROC_REGION`, …
+    pub source: String,
+}

@@ -1,0 +1,1 @@
+//! The REST interfaces of YARN and Flink as typed values.

@@ -1,0 +1,1 @@
+//! A Dataproc on this machine with real YARN, Flink and OpenSSH.

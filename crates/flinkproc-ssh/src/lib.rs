@@ -1,0 +1,1 @@
+//! An SSH connection to any host: run, spawn, upload, download, forward; shell quoting.

@@ -1,0 +1,1 @@
+//! Files named by their content, in Cloud Storage, a directory or memory.

@@ -1,0 +1,1 @@
+//! Ways to hand a PyFlink job to a Dataproc cluster, one file each.

@@ -1,0 +1,1 @@
+//! Deploys PyFlink jobs on Google Cloud Dataproc.

@@ -1,0 +1,1 @@
+//! Cloud Storage on a folder, for tests and local work.
