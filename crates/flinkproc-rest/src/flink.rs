@@ -7,8 +7,8 @@ use flinkproc_core::FlinkJobId;
 
 use crate::error::RestError;
 use crate::flink_values::{
-    Checkpoints, ConfigEntry, Exceptions, JobDetail, JobOverview, Metric, Overview, SavepointStatus,
-    TaskManager, TriggerId,
+    Checkpoints, ConfigEntry, Exceptions, JobDetail, JobOverview, Metric, Overview,
+    SavepointStatus, TaskManager, TriggerId,
 };
 
 /// The JobManager's REST interface. Reading is idempotent.
@@ -37,7 +37,16 @@ pub trait FlinkApi: Debug + Send + Sync + 'static {
     /// Starts to stop the job with a savepoint below `target`; `drain` ends its state for good.
     ///
     /// Not idempotent: if the answer is lost, read the job before asking again.
-    async fn stop(&self, id: &FlinkJobId, target: Option<&str>, drain: bool) -> Result<TriggerId, RestError>;
+    async fn stop(
+        &self,
+        id: &FlinkJobId,
+        target: Option<&str>,
+        drain: bool,
+    ) -> Result<TriggerId, RestError>;
     /// How a savepoint stands.
-    async fn savepoint(&self, id: &FlinkJobId, trigger: &TriggerId) -> Result<SavepointStatus, RestError>;
+    async fn savepoint(
+        &self,
+        id: &FlinkJobId,
+        trigger: &TriggerId,
+    ) -> Result<SavepointStatus, RestError>;
 }

@@ -17,3 +17,24 @@ pub trait Route: Debug + Send + Sync + 'static {
     /// The address to connect to for `host:port`.
     async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, RestError>;
 }
+
+/// The way to an address that can be reached as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Direct;
+
+#[async_trait]
+impl Route for Direct {
+    async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, RestError> {
+        let no_route = |reason: String| RestError::NoRoute {
+            host: host.to_owned(),
+            port,
+            reason,
+        };
+        let mut found = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|e| no_route(e.to_string()))?;
+        found
+            .next()
+            .ok_or_else(|| no_route("the name has no address".to_owned()))
+    }
+}
