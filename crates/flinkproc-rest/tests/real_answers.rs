@@ -1,5 +1,7 @@
 //! The clients against answers that a real YARN 3.3.6 and Flink 1.20.5 gave.
 
+#![expect(clippy::expect_used, reason = "a test without its parts fails at once")]
+
 use std::sync::Arc;
 
 use flinkproc_core::{Explain, FlinkJobId, RetryHint, YarnApplicationId};
