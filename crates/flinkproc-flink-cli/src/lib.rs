@@ -1,1 +1,38 @@
 //! Command lines for Apache Flink, built and read per version.
+//!
+//! Typed settings become an argv for Flink 1.12 to 2.2 in one spelling ([`RunSettings`]), Flink's answers become ids
+//! ([`answers`]), and a hand-written command line is read as Flink's own parser would read it ([`lint`]).
+//!
+//! It starts no process, quotes nothing for a shell and never guesses: what a version would silently drop or misread is
+//! refused. Now it builds `run` in per-job mode; the other modes and actions are refused with the reason.
+//!
+//! ```
+//! use flinkproc_core::YarnMode;
+//! use flinkproc_flink_cli::{Program, RunSettings};
+//!
+//! let settings = RunSettings::new("1.17.0".parse()?, YarnMode::PerJob, Program::script("/srv/etl.py"))
+//!     .parallelism(4)
+//!     .config("taskmanager.numberOfTaskSlots", "2");
+//! assert_eq!(
+//!     settings.argv()?.join(" "),
+//!     "run -t yarn-per-job -Dtaskmanager.numberOfTaskSlots=2 -p 4 -py /srv/etl.py",
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! In reading order: [`settings`] (the wish), [`run`] (settings → argv of `flink run`), [`options`] (which version knows
+//! which option), [`lint`] (what is wrong with a hand-written line), [`answers`] (ids in Flink's output), [`error`].
+//!
+//! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
+
+pub mod answers;
+pub mod error;
+pub mod lint;
+pub mod options;
+pub mod run;
+pub mod settings;
+
+pub use answers::{application_ids, job_ids};
+pub use error::FlinkCliError;
+pub use lint::lint;
+pub use settings::{Archive, Program, RunSettings};
