@@ -1,0 +1,99 @@
+//! The process environment, read once; nothing else in this program looks at it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Every environment variable that flinkproc reads, with its meaning.
+///
+/// `FLINKPROC_` variables stand for keys of the spec or for flags; the others are the common ones of this field.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("FLINKPROC_PROJECT", "the Google Cloud project"),
+    ("FLINKPROC_REGION", "the region"),
+    ("FLINKPROC_ZONE", "the zone"),
+    ("FLINKPROC_BUCKET", "staging.bucket"),
+    ("FLINKPROC_IMAGE", "cluster.image"),
+    ("FLINKPROC_TARGET", "--target"),
+    ("FLINKPROC_STATE", "directory of journals and logs"),
+    ("FLINKPROC_CACHE", "directory of the sandbox's downloaded parts"),
+    ("FLINKPROC_PYTHON", "the Python that the sandbox uses"),
+    ("FLINKPROC_DATAPROC_ENDPOINT", "base URL instead of Dataproc's, for an emulator"),
+    ("FLINKPROC_COMPUTE_ENDPOINT", "base URL instead of Compute Engine's, for an emulator"),
+    ("FLINKPROC_STORAGE_ENDPOINT", "base URL instead of Cloud Storage's, for an emulator"),
+    ("FLINKPROC_ANONYMOUS", "`1`: call without credentials, for an emulator"),
+    ("FLINKPROC_SSH_PORT", "ssh.port"),
+    ("FLINKPROC_LOG", "filter of diagnostic messages, as tracing writes it"),
+    ("GOOGLE_CLOUD_PROJECT", "the Google Cloud project, after FLINKPROC_PROJECT"),
+    ("CLOUDSDK_CONFIG", "gcloud's configuration directory"),
+    ("CLOUDSDK_ACTIVE_CONFIG_NAME", "gcloud's active configuration"),
+    ("JAVA_HOME", "the Java that the sandbox uses"),
+    ("HOME", "the home directory"),
+    ("PATH", "where programs are looked for"),
+    ("USER", "the login name"),
+    ("SSH_AUTH_SOCK", "the SSH agent"),
+    ("XDG_STATE_HOME", "parent of the directory of journals and logs"),
+    ("XDG_CACHE_HOME", "parent of the cache directory"),
+    ("NO_COLOR", "no colours when set"),
+    ("CI", "plain lines instead of bars when set"),
+];
+
+/// The environment as it was when the program started.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    values: BTreeMap<&'static str, OsString>,
+}
+
+impl Environment {
+    /// Reads the process environment.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the room that owns the environment")]
+    pub fn read() -> Self {
+        let value = |(name, _): &(&'static str, _)| Some((*name, std::env::var_os(name)?));
+        Self { values: VARIABLES.iter().filter_map(value).collect() }
+    }
+
+    /// A made-up environment.
+    #[must_use]
+    pub fn of(values: &[(&'static str, &str)]) -> Self {
+        let values = values.iter().map(|(name, value)| (*name, OsString::from(value)));
+        Self { values: values.collect() }
+    }
+
+    /// A variable's text; `None` when it is unset, empty or no UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.to_str().filter(|text| !text.is_empty())
+    }
+
+    /// A variable as a path.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.values.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Whether a variable is set to anything but nothing.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// The home directory; the working directory where there is none.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.path("HOME").unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// Where journals and logs live.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        let parent = || self.path("XDG_STATE_HOME").unwrap_or_else(|| self.home().join(".local/state"));
+        self.path("FLINKPROC_STATE").unwrap_or_else(|| parent().join("flinkproc"))
+    }
+
+    /// Where downloaded parts live.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        let parent = || self.path("XDG_CACHE_HOME").unwrap_or_else(|| self.home().join(".cache"));
+        self.path("FLINKPROC_CACHE").unwrap_or_else(|| parent().join("flinkproc"))
+    }
+}

@@ -1,0 +1,69 @@
+//! What CI runs, in its order: the cheap checks first.
+
+use crate::cargo::{run, run_with, say};
+use crate::tidy;
+
+/// Tests and doc tests of the whole workspace.
+///
+/// The suites on real parts run with every other test; `fast` leaves them out, `full` adds the long sweeps.
+pub(crate) fn test(full: bool, fast: bool) -> Result<(), String> {
+    let mut environment = Vec::new();
+    if full {
+        environment.push(("FLINKPROC_TEST_FULL", "1"));
+    }
+    if fast {
+        environment.push(("FLINKPROC_TEST_FAST", "1"));
+    }
+    run_with(
+        &["test", "--workspace", "--all-features", "--no-fail-fast"],
+        &environment,
+    )
+}
+
+/// The documentation, warnings denied.
+pub(crate) fn docs() -> Result<(), String> {
+    let arguments = [
+        "doc",
+        "--workspace",
+        "--all-features",
+        "--no-deps",
+        "--document-private-items",
+    ];
+    run_with(&arguments, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// Every crate whose traits, values and doubles must build without their outside clients.
+const LEAN: [&str; 5] = [
+    "flinkproc-dataproc",
+    "flinkproc-staging",
+    "flinkproc-compute",
+    "flinkproc-ssh",
+    "flinkproc-rest",
+];
+
+fn lean() -> Result<(), String> {
+    for package in LEAN {
+        run(&["check", "--package", package, "--no-default-features"])?;
+    }
+    Ok(())
+}
+
+/// Everything.
+pub(crate) fn all() -> Result<(), String> {
+    run(&["fmt", "--all", "--check"])?;
+    tidy::run()?;
+    run(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    test(false, false)?;
+    docs()?;
+    lean()?;
+    say("\nall checks passed");
+    Ok(())
+}
