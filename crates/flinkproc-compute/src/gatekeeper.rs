@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use flinkproc_core::MachineRef;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::error::GateError;
 
@@ -46,7 +47,7 @@ pub struct Machine {
 }
 
 /// A key that may enter until a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdmittedKey {
     /// The login name.
     pub user: String,
