@@ -7,6 +7,7 @@ pub mod jobs;
 pub mod memory;
 mod memory_jobs;
 mod resource;
+pub mod wait;
 
 pub use clusters::{
     Cluster, ClusterApi, ClusterSpec, ClusterState, ClusterUpdate, Operation, OperationName,
@@ -16,3 +17,6 @@ pub use error::{ApiError, ClusterError, JobError, Subject};
 pub use jobs::{Job, JobApi, JobSpec, JobState};
 pub use memory::{Creation, MemoryDataproc};
 pub use memory_jobs::JobRun;
+pub use wait::{
+    ClusterOutcome, Settled, WaitError, wait_cluster, wait_gone, wait_job, wait_operation,
+};
