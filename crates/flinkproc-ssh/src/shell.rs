@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::command::RemoteCommand;
 use crate::error::ShellError;
@@ -110,6 +110,32 @@ pub struct Output {
     pub stdout: Bytes,
     /// Everything on standard error.
     pub stderr: Bytes,
+}
+
+impl Output {
+    /// Reads a process to its end and keeps what it says.
+    ///
+    /// # Errors
+    /// As [`RemoteProcess::next`].
+    pub async fn collect(process: &mut dyn RemoteProcess) -> Result<Self, ShellError> {
+        let (mut stdout, mut stderr) = (BytesMut::new(), BytesMut::new());
+        while let Some(event) = process.next().await? {
+            match event {
+                ProcessEvent::Stdout(bytes) => stdout.extend_from_slice(&bytes),
+                ProcessEvent::Stderr(bytes) => stderr.extend_from_slice(&bytes),
+                ProcessEvent::Exited(status) => {
+                    return Ok(Self {
+                        status,
+                        stdout: stdout.freeze(),
+                        stderr: stderr.freeze(),
+                    });
+                }
+            }
+        }
+        Err(ShellError::OutcomeUnknown {
+            source: "the process said nothing of its end".into(),
+        })
+    }
 }
 
 /// What is to be written to the remote host.
