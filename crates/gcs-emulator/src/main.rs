@@ -1,0 +1,65 @@
+//! The emulator as a program: a folder and a loopback address.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use gcs_emulator::{Emulator, Options};
+
+/// Cloud Storage's JSON API on a folder.
+#[derive(Debug, Parser)]
+#[command(name = "gcs-emulator", version)]
+struct Arguments {
+    /// Folder that holds the buckets; made when it is not there
+    #[arg(long)]
+    root: PathBuf,
+    /// Loopback address and port; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Address that upload sessions and links name, instead of the one in the client's Host header
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Bucket to make unless it is there; may be given several times
+    #[arg(long = "bucket")]
+    buckets: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("error: {error}");
+            let mut cause = error.source();
+            while let Some(source) = cause {
+                text = format!("{text}: {source}");
+                cause = source.source();
+            }
+            let _ = writeln!(std::io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = Options::new(arguments.root).listen(arguments.listen);
+    if let Some(url) = arguments.public_url {
+        options = options.public_url(url);
+    }
+    let mut emulator = Emulator::start(options).await?;
+    for bucket in &arguments.buckets {
+        emulator.create_bucket(bucket)?;
+    }
+    // The one line on stdout is for whoever started it with port 0.
+    writeln!(std::io::stdout(), "{}", emulator.url())?;
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+        () = emulator.ended() => {}
+    }
+    emulator.stop().await;
+    Ok(())
+}
