@@ -263,6 +263,8 @@ const ROWS: [Row; 6] = [
 #[serde(try_from = "String", into = "String")]
 pub struct ImageVersion {
     text: String,
+    // Skipped, or the derived impl would only read text that lives for ever; `try_from` sets it.
+    #[serde(skip)]
     line: &'static str,
 }
 

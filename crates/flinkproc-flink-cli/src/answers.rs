@@ -5,7 +5,7 @@
 use flinkproc_core::{FlinkJobId, YarnApplicationId};
 
 /// What stands before an application id, in `YarnClusterDescriptor` (1.12 to 2.2) and Hadoop's `YarnClientImpl`.
-const APPLICATION: [&str; 4] = [
+pub const APPLICATION: [&str; 4] = [
     "Submitting application master ",
     "Submitted application ",
     "of application '",
@@ -13,7 +13,7 @@ const APPLICATION: [&str; 4] = [
 ];
 
 /// What stands before a job id, in `CliFrontend`, `ExecutionEnvironment` and `ClusterClient` (1.12 to 2.2).
-const JOB: [&str; 4] = [
+pub const JOB: [&str; 4] = [
     "Job has been submitted with JobID ",
     "Job with JobID ",
     "Submitted job with JobID ",

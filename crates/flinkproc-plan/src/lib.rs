@@ -1,5 +1,6 @@
 //! The spec file, and the plan of a deployment as plain values.
 
+pub mod launcher;
 pub mod plan;
 
 pub use plan::{

@@ -1,0 +1,160 @@
+//! What the launcher is told, and the script's own syntax.
+
+use std::collections::BTreeMap;
+
+use flinkproc_core::{Explain, YarnMode};
+
+use super::{LaunchBundle, equivalent_commands, object_path};
+use crate::plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
+
+fn file(name: &str, role: FileRole) -> RemoteFile {
+    RemoteFile {
+        from: format!("gs://bucket/flinkproc/{name}")
+            .parse()
+            .expect("address"),
+        name: name.to_owned(),
+        sha256: None,
+        role,
+    }
+}
+
+fn job() -> JobPlan {
+    JobPlan {
+        name: "my etl".to_owned(),
+        flink: "1.17.0".parse().expect("version"),
+        mode: YarnMode::PerJob,
+        method: "ssh".to_owned(),
+        entry: EntryPoint::Script("my etl.py".to_owned()),
+        args: vec!["it's $5".parse().expect("argument")],
+        files: vec![
+            file("my etl.py", FileRole::Script),
+            file("lib.zip", FileRole::PythonFile),
+            file("kafka.jar", FileRole::Jar),
+        ],
+        parallelism: Some(2),
+        flink_config: BTreeMap::new(),
+        tag: "flinkproc-d".to_owned(),
+        result: None,
+    }
+}
+
+fn text(bundle: &LaunchBundle, name: &str) -> String {
+    let (_, _, content) = bundle
+        .files
+        .iter()
+        .find(|file| file.0 == name)
+        .expect("file");
+    String::from_utf8_lossy(content)
+        .replace('\0', "\n")
+        .replace('\u{1}', "HERE")
+        .replace('\u{2}', "PYTHON")
+}
+
+#[test]
+fn a_bundle_holds_what_varies_as_data() {
+    let bundle = LaunchBundle::new(&job(), "flinkproc-d-1").expect("bundle");
+    insta::assert_snapshot!(text(&bundle, "argv"), @r"
+    run
+    -t
+    yarn-per-job
+    -Dpython.client.executable=PYTHON
+    -Dyarn.application.name=my etl
+    -Dyarn.ship-files=HERE/files/kafka.jar
+    -Dyarn.tags=flinkproc-d-1
+    -p
+    2
+    -pyfs
+    HERE/files/lib.zip
+    -pyexec
+    PYTHON
+    -C
+    file://HERE/files/kafka.jar
+    -py
+    HERE/job/flinkproc_entry.py
+    HERE/job/entry.json
+    ");
+    insta::assert_snapshot!(text(&bundle, "entry.json"), @r#"{"script":"my etl.py","args":["it's $5"]}"#);
+    insta::assert_snapshot!(text(&bundle, "objects"), @r"
+    /storage/v1/b/bucket/o/flinkproc%2Fmy%20etl.py?alt=media
+    /storage/v1/b/bucket/o/flinkproc%2Flib.zip?alt=media
+    /storage/v1/b/bucket/o/flinkproc%2Fkafka.jar?alt=media
+    ");
+}
+
+#[test]
+fn the_digest_changes_with_every_value() {
+    let digest = |job: &JobPlan, tag| {
+        LaunchBundle::new(job, tag)
+            .expect("bundle")
+            .digest()
+            .to_owned()
+    };
+    assert_eq!(digest(&job(), "a"), digest(&job(), "a"));
+    assert_ne!(digest(&job(), "a"), digest(&job(), "b"));
+    let mut other = job();
+    other.args.push("x".parse().expect("argument"));
+    assert_ne!(digest(&other, "a"), digest(&job(), "a"));
+}
+
+#[test]
+fn people_see_the_commands_they_would_type() {
+    let commands = equivalent_commands(&job(), "flinkproc-d-1").expect("commands");
+    let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    mkdir -p /tmp/flinkproc
+    gcloud storage cp gs://bucket/flinkproc/my etl.py /tmp/flinkproc/my etl.py
+    gcloud storage cp gs://bucket/flinkproc/lib.zip /tmp/flinkproc/lib.zip
+    gcloud storage cp gs://bucket/flinkproc/kafka.jar /tmp/flinkproc/kafka.jar
+    flink run -t yarn-per-job -Dpython.client.executable=python3 -Dyarn.application.name=my etl -Dyarn.ship-files=/tmp/flinkproc/kafka.jar -Dyarn.tags=flinkproc-d-1 -p 2 -pyfs /tmp/flinkproc/lib.zip -pyexec python3 -C file:///tmp/flinkproc/kafka.jar -py /tmp/flinkproc/my etl.py it's $5
+    ");
+}
+
+#[test]
+fn what_cannot_be_told_is_refused() {
+    let check = |change: &dyn Fn(&mut JobPlan), expected: &str| {
+        let mut job = job();
+        change(&mut job);
+        let error = LaunchBundle::new(&job, "t").expect_err("refused");
+        assert_eq!(format!("{}: {error}", error.code()), expected);
+    };
+    check(
+        &|job| job.files.push(file("lib.zip", FileRole::PythonFile)),
+        "LCH001: the file name `lib.zip` cannot be used on the master: another file has the same name",
+    );
+    check(
+        &|job| job.files.push(file("a/b", FileRole::PythonFile)),
+        "LCH001: the file name `a/b` cannot be used on the master: it holds a slash, a line break or a NUL character",
+    );
+    check(
+        &|job| job.entry = EntryPoint::Script("x.py".to_owned()),
+        "LCH002: the script `x.py` is not among the job's files",
+    );
+    check(
+        &|job| {
+            job.flink_config.insert("a".to_owned(), "b\u{1}".to_owned());
+        },
+        "LCH003: the Flink setting `b` holds a control character",
+    );
+    check(
+        &|job| {
+            for file in &mut job.files {
+                file.sha256 = Some("ABC".to_owned());
+            }
+        },
+        "LCH004: `ABC` is no SHA-256 in lower-case hexadecimal",
+    );
+    check(
+        &|job| job.flink = "2.2".parse().expect("version"),
+        "FLK001: Flink 2.2 has no per-job mode on YARN: it was removed in Flink 2.0",
+    );
+}
+
+#[test]
+fn object_names_are_encoded_byte_by_byte() {
+    let mut file = file("x", FileRole::Script);
+    file.from = "gs://b-b/a/ü #?%20".parse().expect("address");
+    assert_eq!(
+        object_path(&file),
+        "/storage/v1/b/b-b/o/a%2F%C3%BC%20%23%3F%2520?alt=media"
+    );
+}
