@@ -27,7 +27,12 @@ pub trait SubmissionMethod: Debug + Send + Sync + 'static {
     /// Looks at a run: its state, its ids, and what its client program said from the given offsets on.
     ///
     /// Waits up to `patience` for something new. Idempotent.
-    async fn observe(&self, run: &RunRef, from: Offsets, patience: Span) -> Result<Observation, SubmitError>;
+    async fn observe(
+        &self,
+        run: &RunRef,
+        from: Offsets,
+        patience: Span,
+    ) -> Result<Observation, SubmitError>;
 
     /// Asks the launcher to end the run: Flink's client first, then the YARN application of our tag. Idempotent.
     async fn cancel(&self, run: &RunRef) -> Result<(), SubmitError>;
