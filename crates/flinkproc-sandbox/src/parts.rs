@@ -1,0 +1,195 @@
+//! The parts a cluster is made of, and how each is fetched by its ordinary package manager.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use flinkproc_core::Clock;
+use tokio::process::Command;
+
+use crate::cache::Cache;
+use crate::error::SandboxError;
+use crate::prerequisites::{Environment, Interpreter, Needs, Prerequisites};
+use crate::progress::{PartName, ProgressSink};
+
+const YARN_POM: &str = include_str!("../recipes/yarn-pom.xml");
+const GCS_POM: &str = include_str!("../recipes/gcs-pom.xml");
+const PYFLINK: &str = include_str!("../recipes/pyflink-requirements.txt");
+const BIND_LOOPBACK: &str = include_str!("../recipes/bind_loopback.py");
+
+/// Everything that lies ready to start clusters from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parts {
+    /// What the machine had.
+    pub prerequisites: Prerequisites,
+    /// YARN's jars, in a fixed order.
+    pub yarn_jars: Vec<PathBuf>,
+    /// The connector to Cloud Storage.
+    pub gcs_connector: PathBuf,
+    /// The interpreter that has PyFlink.
+    pub python: PathBuf,
+    /// Flink's home inside PyFlink.
+    pub flink_home: PathBuf,
+}
+
+impl Parts {
+    /// Looks what the machine has, then fetches what the cache lacks.
+    ///
+    /// Idempotent; several processes may call it at once. Dropping the future ends the downloads; the next call starts the
+    /// unfinished part anew.
+    ///
+    /// # Errors
+    /// When the machine lacks something (before anything is downloaded), or a part cannot be fetched.
+    pub async fn ensure(
+        environment: &Environment,
+        clock: Arc<dyn Clock>,
+        progress: ProgressSink,
+    ) -> Result<Self, SandboxError> {
+        let cache = Cache::new(environment.cache.join("sandbox"), clock, progress);
+        let pyflink_recipe = format!("{PYFLINK}{BIND_LOOPBACK}");
+        let needs = Needs {
+            jars: !cache.has(PartName::Yarn, YARN_POM)
+                || !cache.has(PartName::GcsConnector, GCS_POM),
+            pyflink: !cache.has(PartName::PyFlink, &pyflink_recipe),
+        };
+        let prerequisites = Prerequisites::find(environment, needs).await?;
+        let jars = async {
+            // One after the other: two Mavens must not write one local repository at the same time.
+            let yarn = cache
+                .ensure(PartName::Yarn, YARN_POM, |folder| {
+                    fetch_jars(&prerequisites, PartName::Yarn, YARN_POM, folder)
+                })
+                .await?;
+            let gcs = cache
+                .ensure(PartName::GcsConnector, GCS_POM, |folder| {
+                    fetch_jars(&prerequisites, PartName::GcsConnector, GCS_POM, folder)
+                })
+                .await?;
+            Ok((yarn, gcs))
+        };
+        let pyflink = cache.ensure(PartName::PyFlink, &pyflink_recipe, |folder| {
+            fetch_pyflink(&prerequisites, folder)
+        });
+        let ((yarn, gcs), pyflink) = tokio::try_join!(jars, pyflink)?;
+        let venv = pyflink.join("venv");
+        let packages = find_one(&venv.join("lib"), "python3.")?;
+        Ok(Self {
+            yarn_jars: jars_in(&yarn.join("lib"))?,
+            gcs_connector: find_one(&gcs.join("lib"), "gcs-connector")?,
+            python: venv.join("bin/python"),
+            flink_home: packages.join("site-packages/pyflink"),
+            prerequisites,
+        })
+    }
+}
+
+fn jars_in(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
+    let entries = fs::read_dir(folder).map_err(SandboxError::file("read", folder))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut jars: Vec<PathBuf> = files
+        .filter(|file| file.extension().is_some_and(|end| end == "jar"))
+        .collect();
+    jars.sort();
+    Ok(jars)
+}
+
+fn find_one(folder: &Path, start: &str) -> Result<PathBuf, SandboxError> {
+    let entries = fs::read_dir(folder).map_err(SandboxError::file("read", folder))?;
+    let starts = |name: OsString| name.to_string_lossy().starts_with(start);
+    entries
+        .flatten()
+        .find(|entry| starts(entry.file_name()))
+        .map(|entry| entry.path())
+        .ok_or_else(|| SandboxError::file("find", folder.join(start))(std::io::ErrorKind::NotFound.into()))
+}
+
+async fn fetch_jars(
+    prerequisites: &Prerequisites,
+    part: PartName,
+    pom: &'static str,
+    folder: PathBuf,
+) -> Result<(), SandboxError> {
+    let file = folder.join("pom.xml");
+    fs::write(&file, pom).map_err(SandboxError::file("write", &file))?;
+    let maven = prerequisites.maven.clone().unwrap_or_else(|| "mvn".into());
+    let output = format!("-DoutputDirectory={}", folder.join("lib").display());
+    let arguments = ["-q", "-B", "dependency:copy-dependencies", &output];
+    let java = BTreeMap::from([("JAVA_HOME", prerequisites.java_home.clone())]);
+    run(part, &folder, &maven, &arguments, &java).await
+}
+
+async fn fetch_pyflink(prerequisites: &Prerequisites, folder: PathBuf) -> Result<(), SandboxError> {
+    let part = PartName::PyFlink;
+    let write = |name: &str, text: &str| {
+        let file = folder.join(name);
+        fs::write(&file, text).map_err(SandboxError::file("write", file))
+    };
+    write("requirements.txt", PYFLINK)?;
+    write("bind_loopback.py", BIND_LOOPBACK)?;
+    // What pip unpacks and builds lies below the part too, so that it goes with it and counts as progress.
+    let temporary = folder.join("tmp");
+    fs::create_dir(&temporary).map_err(SandboxError::file("create the folder", &temporary))?;
+    let variables = BTreeMap::from([("TMPDIR", temporary.clone())]);
+    let step = async |program: &Path, arguments: &[&str]| {
+        run(part, &folder, program, arguments, &variables).await
+    };
+    match &prerequisites.interpreter {
+        Some(Interpreter::Uv(uv)) => {
+            step(uv, &["venv", "--seed", "--python", "3.11", "venv"]).await?;
+        }
+        Some(Interpreter::Python(python, _)) => step(python, &["-m", "venv", "venv"]).await?,
+        None => step(Path::new("python3"), &["-m", "venv", "venv"]).await?,
+    }
+    let python = folder.join("venv/bin/python");
+    step(&python, &["-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"]).await?;
+    fs::remove_dir_all(&temporary).map_err(SandboxError::file("remove", &temporary))?;
+    let packages = find_one(&folder.join("venv/lib"), "python3.")?;
+    let jar = find_one(&packages.join("site-packages/pyflink/opt"), "flink-python")?;
+    let jar = jar.display().to_string();
+    step(&python, &["bind_loopback.py", &jar]).await
+}
+
+/// Runs one step of a recipe in its folder; what it says is kept in the part's own log.
+async fn run(
+    part: PartName,
+    folder: &Path,
+    program: &Path,
+    arguments: &[&str],
+    variables: &BTreeMap<&str, PathBuf>,
+) -> Result<(), SandboxError> {
+    let name = program.display().to_string();
+    tracing::info!(part = part.as_str(), program = name, ?arguments, "fetching a part");
+    let output = Command::new(program)
+        .args(arguments)
+        .envs(variables)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|source| SandboxError::NotStarted {
+            program: name.clone(),
+            source,
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(SandboxError::PartFailed {
+        part: part.as_str(),
+        program: name,
+        outcome: format!("ended with {}", output.status),
+        tail: last_lines(&String::from_utf8_lossy(&said), 15),
+    })
+}
+
+/// The last lines of a text.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(count);
+    lines.get(from..).unwrap_or_default().join("\n")
+}

@@ -1,0 +1,182 @@
+//! Starts the programs of a cluster so that none outlives the sandbox, whatever happens to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use flinkproc_core::Clock;
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::error::SandboxError;
+use crate::machine::{ProcessRef, family};
+
+/// The variable in the environment of everything that a sandbox starts; its value is the sandbox's or cluster's own folder.
+const MARK: &str = "FLINKPROC_SANDBOX";
+const RECORD: &str = "processes.jsonl";
+const KEEPER: &str = include_str!("../recipes/keeper.sh");
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const ROUNDS: u32 = 500;
+
+/// The processes of one cluster, and all that they start.
+///
+/// Each start is recorded with its start time in the cluster's folder, so that a later sandbox can end what a killed one left. A
+/// small shell, the keeper, does the same at once when this process has gone: it waits for the end of a pipe that only we hold.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    children: Vec<Child>,
+    keeper: Option<(Child, Option<ChildStdin>)>,
+}
+
+impl Processes {
+    /// Watches over processes whose mark is `folder`.
+    pub(crate) fn new(folder: &Path) -> Result<Self, SandboxError> {
+        let processes = Self {
+            folder: folder.to_owned(),
+            inner: Mutex::default(),
+        };
+        let mut keeper = Command::new("/bin/sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(processes.mark())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| SandboxError::NotStarted {
+                program: "/bin/sh".to_owned(),
+                source,
+            })?;
+        let pipe = keeper.stdin.take();
+        processes.lock().keeper = Some((keeper, pipe));
+        Ok(processes)
+    }
+
+    /// The environment entry that everything of this cluster carries.
+    pub(crate) fn mark(&self) -> String {
+        mark_of(&self.folder)
+    }
+
+    /// Starts a program with exactly these variables, its output going to `log`, and answers who it is.
+    pub(crate) fn start(
+        &self,
+        program: &Path,
+        arguments: &[String],
+        variables: &BTreeMap<String, String>,
+        log: &Path,
+    ) -> Result<ProcessRef, SandboxError> {
+        let out = File::create(log).map_err(SandboxError::file("write", log))?;
+        let errors = out.try_clone().map_err(SandboxError::file("write", log))?;
+        let not_started = |source| SandboxError::NotStarted {
+            program: program.display().to_string(),
+            source,
+        };
+        let child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(variables)
+            .env(MARK, &self.folder)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(errors)
+            // Ctrl-C at the terminal is for us to handle, not for YARN.
+            .process_group(0)
+            .spawn()
+            .map_err(not_started)?;
+        let process = child
+            .id()
+            .and_then(ProcessRef::of)
+            .ok_or_else(|| not_started(std::io::ErrorKind::NotFound.into()))?;
+        self.lock().children.push(child);
+        let record = self.folder.join(RECORD);
+        let line = serde_json::to_string(&process).unwrap_or_default();
+        File::options()
+            .create(true)
+            .append(true)
+            .open(&record)
+            .and_then(|mut file| writeln!(file, "{line}"))
+            .map_err(SandboxError::file("write", record))?;
+        Ok(process)
+    }
+
+    /// Everything that runs for this cluster.
+    pub(crate) fn family(&self) -> BTreeSet<ProcessRef> {
+        family_of(&self.folder)
+    }
+
+    /// Ends everything and answers when nothing runs any more.
+    pub(crate) async fn end(&self, clock: &dyn Clock) -> Result<usize, SandboxError> {
+        let ended = end_family(&self.folder, clock).await;
+        let inner = std::mem::take(&mut *self.lock());
+        for mut child in inner.children {
+            // Only takes the exit status of what has ended above; its value says nothing.
+            let _ = child.wait().await;
+        }
+        if let Some((mut keeper, pipe)) = inner.keeper {
+            drop(pipe);
+            let _ = keeper.wait().await;
+        }
+        ended
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn mark_of(folder: &Path) -> String {
+    format!("{MARK}={}", folder.display())
+}
+
+fn family_of(folder: &Path) -> BTreeSet<ProcessRef> {
+    let record = fs::read_to_string(folder.join(RECORD)).unwrap_or_default();
+    let recorded: Vec<ProcessRef> = record
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    family(&mark_of(folder), &recorded)
+}
+
+/// Ends whatever runs for the cluster in `folder`; answers how many processes that were.
+pub(crate) async fn end_family(folder: &Path, clock: &dyn Clock) -> Result<usize, SandboxError> {
+    let mut ended = BTreeSet::new();
+    let mut left = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        // What was found before is asked for again: a child of a killed parent has neither its parent nor, maybe, the mark.
+        left = family_of(folder);
+        left.extend(ended.iter().filter(|process: &&ProcessRef| process.is_alive()));
+        if left.is_empty() {
+            return Ok(ended.len());
+        }
+        for process in &left {
+            process.kill();
+        }
+        ended.extend(left.iter().copied());
+        clock.sleep(LOOK_AGAIN).await;
+    }
+    Err(SandboxError::LeftOver {
+        pids: left.iter().map(|process| process.pid).collect(),
+    })
+}
+
+/// The variables that every process of a machine starts with.
+pub(crate) fn variables<K: AsRef<OsStr>>(pairs: &[(K, String)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(key, value)| (key.as_ref().to_string_lossy().into_owned(), value.clone()))
+        .collect()
+}
