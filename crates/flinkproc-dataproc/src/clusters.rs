@@ -46,7 +46,7 @@ pub trait ClusterApi: Debug + Send + Sync + 'static {
         request: &RequestId,
     ) -> Result<OperationName, ClusterError>;
 
-    /// Starts to delete a cluster; `None` when there is none (any more).
+    /// Starts to delete a cluster; `None` when there is none (any more), or when it is being deleted already.
     ///
     /// With `uuid`, a younger cluster of the same name is left alone. Idempotent.
     async fn start_delete(
@@ -81,6 +81,15 @@ pub trait ClusterApi: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OperationName(pub String);
+
+impl OperationName {
+    /// The region in the name; `None` when the name is of another form.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        let mut parts = self.0.split('/').skip_while(|part| *part != "regions");
+        parts.nth(1)?.parse().ok()
+    }
+}
 
 /// What became of an operation so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,14 @@
 pub mod clusters;
 pub mod error;
 mod faulty;
+#[cfg(feature = "google")]
+mod google;
+#[cfg(feature = "google")]
+mod google_calls;
+#[cfg(feature = "google")]
+mod google_clusters;
+#[cfg(feature = "google")]
+mod google_jobs;
 pub mod jobs;
 pub mod memory;
 mod memory_jobs;
@@ -14,6 +22,8 @@ pub use clusters::{
     OperationState,
 };
 pub use error::{ApiError, ClusterError, JobError, Subject};
+#[cfg(feature = "google")]
+pub use google::GoogleDataproc;
 pub use jobs::{Job, JobApi, JobSpec, JobState};
 pub use memory::{Creation, MemoryDataproc};
 pub use memory_jobs::JobRun;
