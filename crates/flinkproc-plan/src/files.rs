@@ -1,0 +1,162 @@
+//! Local files that a plan depends on: which ones to look at, and what was seen.
+//!
+//! This crate reads no file. [`Spec::local_files`] says what to look at, and [`LocalFacts`] brings what was found.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::interpolate::Variables;
+use crate::spec::Spec;
+use crate::spec_error::SpecError;
+
+/// A local file that the spec names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalNeed {
+    /// The key that names it, such as `job.script`.
+    pub key: String,
+    /// The path or pattern, joined to the spec's folder.
+    pub path: String,
+    /// What has to be found out.
+    pub kind: NeedKind,
+}
+
+/// What has to be found out about a local file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedKind {
+    /// Its [`LocalFact`].
+    File,
+    /// The files (no folders) that match the pattern, and the [`LocalFact`] of each.
+    Pattern,
+    /// Its text, for [`LocalFacts::texts`]; its [`LocalFact`] where it cannot be read.
+    Text,
+}
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalFact {
+    /// Nothing.
+    Missing,
+    /// A folder.
+    Directory,
+    /// Something that cannot be read, and why.
+    Unreadable(String),
+    /// A file.
+    File {
+        /// Its size in bytes.
+        size: u64,
+        /// SHA-256 of its content, in lower-case hexadecimal.
+        sha256: String,
+        /// Whether its content is UTF-8; needed of the main script only.
+        utf8: bool,
+    },
+}
+
+/// What was found out about local files, by path as [`LocalNeed::path`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalFacts {
+    /// What is at each path; a path that is not here counts as missing.
+    pub files: BTreeMap<String, LocalFact>,
+    /// The paths that match each pattern.
+    pub matches: BTreeMap<String, Vec<String>>,
+    /// The content of each file that is wanted as text.
+    pub texts: BTreeMap<String, String>,
+}
+
+impl Spec {
+    /// The local files to look at. Relative paths are taken from `folder`, the spec's own; `given` are the `--param`s.
+    ///
+    /// # Errors
+    /// When a parameter is wrong, or a path uses a name that is not known.
+    pub fn local_files(
+        &self,
+        folder: &str,
+        given: &[(String, String)],
+    ) -> Result<Vec<LocalNeed>, SpecError> {
+        let mut needs = Vec::new();
+        let mut need = |key: String, path: &str, kind| {
+            if !is_remote(path) {
+                let path = in_folder(folder, path);
+                needs.push(LocalNeed { key, path, kind });
+            }
+        };
+        if let Some(from) = &self.cluster.from {
+            need("cluster.from".to_owned(), from, NeedKind::Text);
+        }
+        for (key, path) in self.job_files() {
+            need(key, path, NeedKind::File);
+        }
+        let params = Variables::of_params(&self.params, given)?;
+        for (index, input) in self.staging.input.iter().enumerate() {
+            let key = format!("staging.input[{index}].from");
+            let path = params.expand(&key, &input.from)?;
+            let kind = if is_pattern(&path) {
+                NeedKind::Pattern
+            } else {
+                NeedKind::File
+            };
+            need(key, &path, kind);
+        }
+        Ok(needs)
+    }
+
+    fn job_files(&self) -> Vec<(String, &str)> {
+        let job = &self.job;
+        let mut files = Vec::new();
+        files.extend(job.script.as_deref().map(|path| ("job.script".to_owned(), path)));
+        files.extend(job.requirements.as_deref().map(|path| ("job.requirements".to_owned(), path)));
+        for (key, paths) in [("python_files", &job.python_files), ("jars", &job.jars), ("archives", &job.archives)] {
+            for (index, path) in paths.iter().enumerate() {
+                let path = if key == "archives" { archive_parts(path).0 } else { path.as_str() };
+                files.push((format!("job.{key}[{index}]"), path));
+            }
+        }
+        files
+    }
+}
+
+/// Whether a path is in a bucket.
+pub(crate) fn is_remote(path: &str) -> bool {
+    path.starts_with("gs://")
+}
+
+/// A path taken from a folder; an absolute one stays.
+pub(crate) fn in_folder(folder: &str, path: &str) -> String {
+    if folder.is_empty() || folder == "." {
+        path.to_owned()
+    } else {
+        Path::new(folder).join(path).to_string_lossy().into_owned()
+    }
+}
+
+/// An archive's file and the directory that it is unpacked into, `env.zip#venv`; by default the file's own name, as Flink
+/// has it.
+pub(crate) fn archive_parts(text: &str) -> (&str, &str) {
+    text.rsplit_once('#')
+        .unwrap_or_else(|| (text, file_name(text)))
+}
+
+/// What follows the last slash.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a path is a pattern.
+#[must_use]
+pub fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+/// The folder that a pattern's matches lie below: what stands before its first part with a wildcard. It is empty, or ends with a
+/// slash.
+///
+/// ```
+/// assert_eq!(flinkproc_plan::pattern_folder("docs/2026/**/*.md"), "docs/2026/");
+/// assert_eq!(flinkproc_plan::pattern_folder("*.md"), "");
+/// ```
+#[must_use]
+pub fn pattern_folder(pattern: &str) -> &str {
+    let wild = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    let before = pattern.get(..wild).unwrap_or_default();
+    let end = before.rfind('/').map_or(0, |at| at + 1);
+    before.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,67 @@
+//! The steps of a deployment in their order, as `plan` prints them.
+
+use crate::plan::{IdentityPlan, OnFailure, Plan};
+
+/// One step, in words.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct StepPlan {
+    /// Its name, also for `--until`.
+    pub id: &'static str,
+    /// What it does.
+    pub title: String,
+    /// What it makes or leaves behind, if anything.
+    pub makes: Vec<String>,
+}
+
+impl Plan {
+    /// The steps, in order; `stage` and `create-cluster` run side by side.
+    #[must_use]
+    pub fn steps(&self) -> Vec<StepPlan> {
+        let step = |id, title: String, makes: Vec<String>| StepPlan { id, title, makes };
+        let cluster = &self.cluster.cluster;
+        let name = &cluster.name;
+        let bytes: u64 = self.staging.uploads.iter().map(|upload| upload.size).sum();
+        let files = self.staging.uploads.len();
+        let uploads = self.staging.uploads.iter().map(|upload| upload.to.to_string());
+        let mut steps = vec![step(
+            "stage",
+            format!("upload {files} files, {bytes} bytes, where they are not there yet"),
+            uploads.collect(),
+        )];
+        if self.cluster.ours {
+            let title = format!("create the cluster {name} (image {})", self.cluster.image);
+            steps.push(step("create-cluster", title, vec![cluster.to_string()]));
+        } else {
+            let title = format!("find the cluster {name}");
+            steps.push(step("find-cluster", title, Vec::new()));
+        }
+        let (key, made) = match &self.ssh.identity {
+            IdentityPlan::Ephemeral => (
+                format!("a new key that is valid for {}", self.ssh.key_ttl),
+                vec![format!("an entry in the metadata of {name}-m, taken out at the end")],
+            ),
+            IdentityPlan::File(path) => (format!("the key {path}"), Vec::new()),
+            IdentityPlan::Agent => ("the SSH agent's key".to_owned(), Vec::new()),
+        };
+        let title = format!("enter its master as {} with {key}", self.ssh.user);
+        steps.push(step("enter", title, made));
+        let mode = self.job.mode;
+        let title = format!("submit {} in {mode} mode by {}", self.job.name, self.job.method);
+        let tag = format!("a YARN application with the tag {}-1", self.job.tag);
+        steps.push(step("submit", title, vec![tag]));
+        let title = format!("watch it to its end, at most {} in all", self.watch.deadline);
+        steps.push(step("watch", title, Vec::new()));
+        steps.push(step("save-logs", "bring the logs home".to_owned(), Vec::new()));
+        if self.cluster.ours {
+            let but = match self.watch.on_failure {
+                OnFailure::Delete => "",
+                OnFailure::Keep => ", unless the job failed",
+            };
+            steps.push(step("delete-cluster", format!("delete the cluster{but}"), Vec::new()));
+        }
+        if let Some(result) = &self.job.result {
+            steps.push(step("fetch-result", format!("fetch and show {result}"), Vec::new()));
+        }
+        steps
+    }
+}
