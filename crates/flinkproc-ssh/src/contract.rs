@@ -1,10 +1,7 @@
 //! The contract suite: what every [`RemoteShell`] does alike, and fixtures to try it on (feature `contract`).
 //!
 //! Each function fails by panicking, as a test does. [`TestSshd`] is a real OpenSSH server for connections of one's own.
-#![cfg_attr(
-    not(test),
-    expect(clippy::expect_used, reason = "a contract suite fails by panicking")
-)]
+#![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
 mod test_sshd;
 
@@ -18,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 pub use self::test_sshd::TestSshd;
 use crate::command::RemoteCommand;
 use crate::error::ShellError;
+use crate::part_file::PartFile;
 use crate::scripted::{Answer, ScriptedShell};
 use crate::shell::{Content, ExitStatus, FileMode, Guard, ProcessEvent, RemoteShell};
-use crate::transfer::PartFile;
 
 const AWKWARD: [&str; 16] = [
     "",
@@ -293,6 +290,6 @@ pub async fn echo_server() -> (SocketAddr, impl Guard) {
     });
     (
         address,
-        crate::scripted::AbortOnDrop(serving.abort_handle()),
+        crate::abort_on_drop::AbortOnDrop(serving.abort_handle()),
     )
 }

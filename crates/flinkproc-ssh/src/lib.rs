@@ -28,9 +28,10 @@
 //! In reading order: [`shell`] (the traits [`Connect`] and [`RemoteShell`], their values), [`command`] and [`quote`](mod@quote) (what is run),
 //! [`identity`] (whose key), [`known_hosts`] (which hosts), [`error`] (what goes wrong), [`local`] (this machine as a host),
 //! [`scripted`] (a host in memory), `faulty` (failures on demand), `russh_connect` and `russh_shell` (real connections, feature
-//! `client`, on by default), `transfer` (the lines behind uploads), `contract` (the suite that every implementation passes,
+//! `client`, on by default), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
 //! feature `contract`).
 
+mod abort_on_drop;
 pub mod command;
 #[cfg(any(feature = "contract", test))]
 pub mod contract;
@@ -39,6 +40,7 @@ mod faulty;
 pub mod identity;
 pub mod known_hosts;
 pub mod local;
+mod part_file;
 pub mod quote;
 #[cfg(feature = "client")]
 pub mod russh_connect;
@@ -46,6 +48,7 @@ pub mod russh_connect;
 pub mod russh_shell;
 pub mod scripted;
 pub mod shell;
+#[cfg(feature = "client")]
 mod transfer;
 
 pub use command::RemoteCommand;

@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::command::RemoteCommand;
 use crate::error::ShellError;
+use crate::part_file::{PartFile, cannot_read, cannot_write};
 use crate::shell::{
     Content, ExitStatus, FileMode, Forward, Output, ProcessEvent, RemoteProcess, RemoteShell,
 };
-use crate::transfer::{PartFile, cannot_read, cannot_write};
 
 /// Bytes read from a process at once.
 const CHUNK: usize = 32 << 10;

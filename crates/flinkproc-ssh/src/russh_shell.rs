@@ -15,19 +15,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use crate::abort_on_drop::AbortOnDrop;
 use crate::command::RemoteCommand;
 use crate::error::{Cause, ShellError};
+use crate::part_file::{PartFile, cannot_read, cannot_write};
 use crate::russh_connect::{ConnectOptions, Gate};
-use crate::scripted::AbortOnDrop;
 use crate::shell::{
     Content, ExitStatus, FileMode, Forward, Output, ProcessEvent, RemoteProcess, RemoteShell,
 };
-use crate::transfer::{
-    PartFile, cannot_read, cannot_write, download_command, judge, upload_command,
-};
+use crate::transfer::{download_command, judge, upload_command};
 
 /// Pieces of output that wait for a reader, of at most 32 KiB each.
 const PIECES: usize = 16;
+/// How often a channel is asked for before the host's refusal is believed.
+const OPENINGS: u32 = 5;
 /// Bytes read from a local file at once.
 const CHUNK: usize = 256 << 10;
 /// The kind of extended data that is standard error (RFC 4254, 5.2).
@@ -46,6 +47,22 @@ struct Connection {
     handle: Handle<Gate>,
     sessions: Arc<Semaphore>,
     forwarded: Arc<Semaphore>,
+}
+
+impl Connection {
+    /// Opens a channel for one command.
+    ///
+    /// OpenSSH counts a session until it has come round its loop after the close: a new one that is asked for in the same
+    /// breath may be refused although its turn has come. Nothing was started then, and a ping lets the loop come round.
+    async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
+        for _ in 1..OPENINGS {
+            match self.handle.channel_open_session().await {
+                Err(russh::Error::ChannelOpenFailure(_)) => self.handle.send_ping().await?,
+                opened => return opened,
+            }
+        }
+        self.handle.channel_open_session().await
+    }
 }
 
 impl fmt::Debug for RusshShell {
@@ -81,8 +98,7 @@ impl RusshShell {
     ) -> Result<RusshProcess, ShellError> {
         let line = command.line()?;
         let permit = permit(&self.connection.sessions).await?;
-        let channel = self.connection.handle.channel_open_session().await;
-        let channel = channel.map_err(not_started)?;
+        let channel = self.connection.open_session().await.map_err(not_started)?;
         channel.exec(true, line).await.map_err(not_started)?;
         let (sender, events) = mpsc::channel(PIECES);
         let session = Session {
@@ -329,3 +345,6 @@ fn signal(signal: &russh::Sig) -> String {
         known => format!("{known:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use tokio::fs;
 use tokio::net::TcpListener;
 
+use crate::abort_on_drop::AbortOnDrop;
 use crate::command::RemoteCommand;
 use crate::error::ShellError;
+use crate::part_file::{PartFile, cannot_read, cannot_write};
 use crate::shell::{
     Connect, Content, ExitStatus, FileMode, Forward, Output, ProcessEvent, RemoteProcess,
     RemoteShell, SshTarget,
 };
-use crate::transfer::{PartFile, cannot_read, cannot_write};
 
 /// The files of a scripted host, by path.
 pub type ScriptedFiles = BTreeMap<String, ScriptedFile>;
@@ -262,16 +263,6 @@ impl RemoteShell for ScriptedShell {
         let address = listener.local_addr().map_err(cannot)?;
         let closing = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
         Ok(Forward::new(address, AbortOnDrop(closing.abort_handle())))
-    }
-}
-
-/// Ends a task when dropped.
-#[derive(Debug)]
-pub(crate) struct AbortOnDrop(pub(crate) tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -12,9 +12,9 @@ use ssh_key::{LineEnding, PrivateKey, private::Ed25519Keypair};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::abort_on_drop::AbortOnDrop;
 use crate::identity::{Identity, random};
 use crate::known_hosts::{HostKey, HostKeyPolicy};
-use crate::scripted::AbortOnDrop;
 use crate::shell::SshTarget;
 
 /// Where OpenSSH's server lies; it insists on being called by its full path.
