@@ -28,7 +28,7 @@
 //! In reading order: [`shell`] (the traits [`Connect`] and [`RemoteShell`], their values), [`command`] and [`quote`](mod@quote) (what is run),
 //! [`identity`] (whose key), [`known_hosts`] (which hosts), [`error`] (what goes wrong), [`local`] (this machine as a host),
 //! [`scripted`] (a host in memory), `faulty` (failures on demand), `russh_connect` and `russh_shell` (real connections, feature
-//! `client`, on by default), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
+//! `client`, on by default), `prompt_stream` (their TCP), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
 //! feature `contract`).
 
 mod abort_on_drop;
@@ -41,6 +41,8 @@ pub mod identity;
 pub mod known_hosts;
 pub mod local;
 mod part_file;
+#[cfg(feature = "client")]
+mod prompt_stream;
 pub mod quote;
 #[cfg(feature = "client")]
 pub mod russh_connect;

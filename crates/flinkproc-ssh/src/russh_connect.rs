@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use crate::error::{Cause, ShellError};
 use crate::identity::Identity;
 use crate::known_hosts::{HostKey, HostKeyPolicy, Verdict};
+use crate::prompt_stream::PromptStream;
 use crate::russh_shell::RusshShell;
 use crate::shell::{Connect, RemoteShell, SshTarget};
 
@@ -112,16 +113,14 @@ impl Connect for RusshConnector {
     }
 }
 
-async fn dial(target: &SshTarget) -> Result<TcpStream, ShellError> {
+async fn dial(target: &SshTarget) -> Result<PromptStream, ShellError> {
     let (host, port) = (target.host.clone(), target.port);
     let dialled = TcpStream::connect((host.as_str(), port)).await;
     let stream = dialled.map_err(|source| match source.kind() {
         io::ErrorKind::ConnectionRefused => ShellError::Refused { host, port },
         _ => ShellError::Unreachable { host, port, source },
     })?;
-    // Small packets go out at once; a connection works without it.
-    stream.set_nodelay(true).ok();
-    Ok(stream)
+    Ok(PromptStream::new(stream))
 }
 
 /// Runs a piece of the policy that reads or writes its file.

@@ -73,10 +73,12 @@ impl TestSshd {
             &(public_keys.join("\n") + "\n"),
         )?;
         let shown = folder.display();
+        // Debian's bash reads the user's `.bashrc` for commands that come over SSH, unless it sees an outer shell; a test must
+        // not depend on what is in there. Of several `SetEnv` lines sshd takes the first: a caller's own goes before.
         let config = format!(
             "HostKey {shown}/host_key\nAuthorizedKeysFile {shown}/authorized_keys\nPidFile none\n\
              StrictModes no\nUsePAM no\nUseDNS no\nPasswordAuthentication no\n\
-             KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n{}\n",
+             KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n{}\nSetEnv SHLVL=2\n",
             settings.join("\n")
         );
         write(&folder.join("sshd_config"), &config)?;
