@@ -23,7 +23,16 @@ impl Plan {
         let mut commands = Vec::new();
         let mut add = |step, argv| commands.push(Equivalent { step, argv });
         for upload in &self.staging.uploads {
-            add("stage", words(&["gcloud", "storage", "cp", &upload.local, &upload.to.to_string()]));
+            add(
+                "stage",
+                words(&[
+                    "gcloud",
+                    "storage",
+                    "cp",
+                    &upload.local,
+                    &upload.to.to_string(),
+                ]),
+            );
         }
         let cluster = &self.cluster.cluster;
         let region = format!("--region={}", cluster.region);
@@ -31,17 +40,29 @@ impl Plan {
         if self.cluster.ours {
             add("create-cluster", self.create_command());
         }
-        let zone = self.cluster.zone.as_ref().map(|zone| format!("--zone={zone}"));
+        let zone = self
+            .cluster
+            .zone
+            .as_ref()
+            .map(|zone| format!("--zone={zone}"));
         let login = format!("{}@{}-m", self.ssh.user, cluster.name);
         let mut enter = words(&["gcloud", "compute", "ssh", &login, &project]);
         enter.extend(zone);
         add("enter", enter);
         if let Ok(argv) = job_settings(&self.job, ".").argv() {
-            add("submit", std::iter::once("flink".to_owned()).chain(argv).collect());
+            add(
+                "submit",
+                std::iter::once("flink".to_owned()).chain(argv).collect(),
+            );
         }
         if self.cluster.ours {
             let name = cluster.name.as_str();
-            add("delete-cluster", words(&["gcloud", "dataproc", "clusters", "delete", name, &region, &project, "--quiet"]));
+            add(
+                "delete-cluster",
+                words(&[
+                    "gcloud", "dataproc", "clusters", "delete", name, &region, &project, "--quiet",
+                ]),
+            );
         }
         if let Some(result) = &self.job.result {
             let objects = if result.object().ends_with('/') {
@@ -49,7 +70,10 @@ impl Plan {
             } else {
                 result.to_string()
             };
-            add("fetch-result", words(&["gcloud", "storage", "cat", &objects]));
+            add(
+                "fetch-result",
+                words(&["gcloud", "storage", "cat", &objects]),
+            );
         }
         commands
     }
@@ -77,33 +101,78 @@ impl Plan {
 const FLAGS: [(&str, &str); 31] = [
     ("/config/gceClusterConfig/zoneUri", "--zone="),
     ("/config/softwareConfig/imageVersion", "--image-version="),
-    ("/config/softwareConfig/optionalComponents", "--optional-components="),
-    ("/config/masterConfig/machineTypeUri", "--master-machine-type="),
-    ("/config/masterConfig/diskConfig/bootDiskSizeGb", "--master-boot-disk-size=GB"),
-    ("/config/masterConfig/diskConfig/bootDiskType", "--master-boot-disk-type="),
-    ("/config/masterConfig/diskConfig/numLocalSsds", "--num-master-local-ssds="),
+    (
+        "/config/softwareConfig/optionalComponents",
+        "--optional-components=",
+    ),
+    (
+        "/config/masterConfig/machineTypeUri",
+        "--master-machine-type=",
+    ),
+    (
+        "/config/masterConfig/diskConfig/bootDiskSizeGb",
+        "--master-boot-disk-size=GB",
+    ),
+    (
+        "/config/masterConfig/diskConfig/bootDiskType",
+        "--master-boot-disk-type=",
+    ),
+    (
+        "/config/masterConfig/diskConfig/numLocalSsds",
+        "--num-master-local-ssds=",
+    ),
     ("/config/workerConfig/numInstances", "--num-workers="),
-    ("/config/workerConfig/machineTypeUri", "--worker-machine-type="),
-    ("/config/workerConfig/diskConfig/bootDiskSizeGb", "--worker-boot-disk-size=GB"),
-    ("/config/workerConfig/diskConfig/bootDiskType", "--worker-boot-disk-type="),
-    ("/config/workerConfig/diskConfig/numLocalSsds", "--num-worker-local-ssds="),
-    ("/config/secondaryWorkerConfig/numInstances", "--num-secondary-workers="),
-    ("/config/secondaryWorkerConfig/preemptibility", "--secondary-worker-type=lower"),
+    (
+        "/config/workerConfig/machineTypeUri",
+        "--worker-machine-type=",
+    ),
+    (
+        "/config/workerConfig/diskConfig/bootDiskSizeGb",
+        "--worker-boot-disk-size=GB",
+    ),
+    (
+        "/config/workerConfig/diskConfig/bootDiskType",
+        "--worker-boot-disk-type=",
+    ),
+    (
+        "/config/workerConfig/diskConfig/numLocalSsds",
+        "--num-worker-local-ssds=",
+    ),
+    (
+        "/config/secondaryWorkerConfig/numInstances",
+        "--num-secondary-workers=",
+    ),
+    (
+        "/config/secondaryWorkerConfig/preemptibility",
+        "--secondary-worker-type=lower",
+    ),
     ("/config/gceClusterConfig/networkUri", "--network="),
     ("/config/gceClusterConfig/subnetworkUri", "--subnet="),
     ("/config/gceClusterConfig/tags", "--tags="),
-    ("/config/gceClusterConfig/serviceAccount", "--service-account="),
+    (
+        "/config/gceClusterConfig/serviceAccount",
+        "--service-account=",
+    ),
     ("/config/gceClusterConfig/serviceAccountScopes", "--scopes="),
     ("/config/gceClusterConfig/internalIpOnly", "--no-address"),
     ("/config/gceClusterConfig/metadata", "--metadata="),
-    ("/config/endpointConfig/enableHttpPortAccess", "--enable-component-gateway"),
+    (
+        "/config/endpointConfig/enableHttpPortAccess",
+        "--enable-component-gateway",
+    ),
     ("/config/lifecycleConfig/idleDeleteTtl", "--max-idle="),
     ("/config/lifecycleConfig/autoDeleteTtl", "--max-age="),
     ("/labels", "--labels="),
     ("/config/softwareConfig/properties", "--properties="),
     ("/config/initializationActions", "--initialization-actions="),
-    ("/config/autoscalingConfig/policyUri", "--autoscaling-policy="),
-    ("/config/encryptionConfig/gcePdKmsKeyName", "--gce-pd-kms-key="),
+    (
+        "/config/autoscalingConfig/policyUri",
+        "--autoscaling-policy=",
+    ),
+    (
+        "/config/encryptionConfig/gcePdKmsKeyName",
+        "--gce-pd-kms-key=",
+    ),
     ("/config/configBucket", "--bucket="),
     ("/config/tempBucket", "--temp-bucket="),
 ];
@@ -120,14 +189,20 @@ fn flag_text(flag: &str, value: &Value) -> Option<String> {
             let item = item.get("executableFile").unwrap_or(item);
             scalar(item)
         })),
-        Value::Object(entries) => joined(entries.iter().map(|(key, value)| format!("{key}={}", scalar(value)))),
+        Value::Object(entries) => joined(
+            entries
+                .iter()
+                .map(|(key, value)| format!("{key}={}", scalar(value))),
+        ),
         other => scalar(other) + unit,
     };
     Some(format!("{name}={}", text.trim_end_matches("lower")))
 }
 
 fn scalar(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 /// A list as gcloud reads it: by commas, or by another character where a comma is in an item (`gcloud topic escaping`).

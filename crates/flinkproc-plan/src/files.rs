@@ -102,11 +102,27 @@ impl Spec {
     fn job_files(&self) -> Vec<(String, &str)> {
         let job = &self.job;
         let mut files = Vec::new();
-        files.extend(job.script.as_deref().map(|path| ("job.script".to_owned(), path)));
-        files.extend(job.requirements.as_deref().map(|path| ("job.requirements".to_owned(), path)));
-        for (key, paths) in [("python_files", &job.python_files), ("jars", &job.jars), ("archives", &job.archives)] {
+        files.extend(
+            job.script
+                .as_deref()
+                .map(|path| ("job.script".to_owned(), path)),
+        );
+        files.extend(
+            job.requirements
+                .as_deref()
+                .map(|path| ("job.requirements".to_owned(), path)),
+        );
+        for (key, paths) in [
+            ("python_files", &job.python_files),
+            ("jars", &job.jars),
+            ("archives", &job.archives),
+        ] {
             for (index, path) in paths.iter().enumerate() {
-                let path = if key == "archives" { archive_parts(path).0 } else { path.as_str() };
+                let path = if key == "archives" {
+                    archive_parts(path).0
+                } else {
+                    path.as_str()
+                };
                 files.push((format!("job.{key}[{index}]"), path));
             }
         }

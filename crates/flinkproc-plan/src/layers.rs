@@ -121,12 +121,17 @@ impl Layers<'_> {
         let known = || targets.keys().cloned().collect::<Vec<_>>();
         let chosen = match self.target {
             None => None,
-            Some(name) => Some(targets.get(name).cloned().ok_or_else(|| {
-                SpecError::UnknownTarget {
-                    name: name.to_owned(),
-                    known: known(),
-                }
-            })?),
+            Some(name) => {
+                Some(
+                    targets
+                        .get(name)
+                        .cloned()
+                        .ok_or_else(|| SpecError::UnknownTarget {
+                            name: name.to_owned(),
+                            known: known(),
+                        })?,
+                )
+            }
         };
         let mut merged = Node {
             value: Value::Table(Table::new()),
@@ -154,7 +159,12 @@ impl Layers<'_> {
             spec,
             text,
             origins,
-            outside: self.outside.iter().chain(&self.environment).cloned().collect(),
+            outside: self
+                .outside
+                .iter()
+                .chain(&self.environment)
+                .cloned()
+                .collect(),
         })
     }
 
@@ -177,14 +187,26 @@ impl LayeredSpec {
     /// Where the value of a key was written, for an error about it.
     #[must_use]
     pub fn at(&self, key: &str) -> At {
-        let origin = self.origins.get(key).or_else(|| {
-            // A shorthand such as `cluster.workers = 3` has its value one level further down.
-            self.origins.get(&format!("{key}.count"))
+        // What a flag or a shorthand gave as a whole has no place of its own: then the nearest above has it.
+        let above = std::iter::successors(Some(key), |key| {
+            key.rfind(['.', '[']).and_then(|at| key.get(..at))
         });
+        let origin = self
+            .origins
+            .get(&format!("{key}.count"))
+            .or_else(|| above.into_iter().find_map(|key| self.placed(key)));
         At {
             key: key.to_owned(),
             place: origin.map(|origin| Box::new(Place::new(&self.text, origin))),
         }
+    }
+
+    /// The origin of a value; a table as a whole is no value.
+    fn placed(&self, key: &str) -> Option<&Origin> {
+        let below = format!("{key}.");
+        let table = self.origins.range(below.clone()..).next();
+        let table = table.is_some_and(|(next, _)| next.starts_with(&below));
+        self.origins.get(key).filter(|_| !table)
     }
 
     /// Who gave the value of a key, if anybody did.
@@ -270,3 +292,6 @@ fn explain(error: ValueError, root: &Node, text: &SpecText) -> SpecError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

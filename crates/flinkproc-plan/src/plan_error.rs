@@ -1,6 +1,9 @@
 //! Why a request cannot become a plan; nothing was made when one of these is raised.
 
-use flinkproc_core::{ErrorCode, Explain, FailureKind, FlinkVersion, ImageVersion, InvalidName, PythonVersion, Span, YarnMode};
+use flinkproc_core::{
+    ErrorCode, Explain, FailureKind, FlinkVersion, ImageVersion, InvalidName, PythonVersion, Span,
+    YarnMode,
+};
 use flinkproc_flink_cli::FlinkCliError;
 
 use crate::place::At;
@@ -103,7 +106,9 @@ pub enum PlanError {
         mode: YarnMode,
     },
     /// A mode that flinkproc does not run yet.
-    #[error("flinkproc cannot run a job in {mode} mode yet, and image {image} with Flink {flink} would get it")]
+    #[error(
+        "flinkproc cannot run a job in {mode} mode yet, and image {image} with Flink {flink} would get it"
+    )]
     ModeNotYet {
         /// The image.
         image: ImageVersion,
@@ -113,7 +118,9 @@ pub enum PlanError {
         mode: YarnMode,
     },
     /// An image whose own Python cannot run Python functions of its own Flink.
-    #[error("image {image} has Python {python}, and PyFlink {flink} exists for Python {lowest} to {highest} only")]
+    #[error(
+        "image {image} has Python {python}, and PyFlink {flink} exists for Python {lowest} to {highest} only"
+    )]
     PythonNotOnImage {
         /// The image.
         image: ImageVersion,
@@ -192,7 +199,7 @@ impl PlanError {
         Self::Invalid {
             at,
             value: error.text.clone(),
-            problem: format!("a {} is {}", error.what, error.rule),
+            problem: format!("a {} has this form: {}", error.what, error.rule),
         }
     }
 }

@@ -36,6 +36,7 @@ const BUILT_IN: &str = "built-in";
 /// On the first thing that cannot be carried out. Nothing was created then.
 pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
     let mut draft = Draft::new(request);
+    job::check_entry(&draft)?;
     let file = cluster_file::read(&draft)?;
     let image = image::choose(&mut draft, &file)?;
     let watch = watch(&mut draft)?;
@@ -48,7 +49,14 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
     let mut staged = staging::Staged::new(&draft, home);
     let job = job::plan(&mut draft, &image.runs, &variables, &mut staged)?;
     staged.add_inputs(&variables)?;
-    let ssh = ssh(&mut draft, watch.deadline);
+    let internal = cluster
+        .resource
+        .pointer("/config/gceClusterConfig/internalIpOnly");
+    let ssh = ssh(
+        &mut draft,
+        watch.deadline,
+        internal == Some(&serde_json::Value::Bool(true)),
+    );
     draft.note_outside();
     Ok(Plan {
         format: PLAN_FORMAT,
@@ -84,7 +92,9 @@ impl Plan {
             serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format == u64::from(PLAN_FORMAT) => {}
-            Some(format) => return Err(wrong(format!("its format is {format}, not {PLAN_FORMAT}"))),
+            Some(format) => {
+                return Err(wrong(format!("its format is {format}, not {PLAN_FORMAT}")));
+            }
             None => return Err(wrong("it has no `format`".to_owned())),
         }
         serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
@@ -161,19 +171,23 @@ impl<'a> Draft<'a> {
         }
         self.defaults.sort_by(|a, b| a.key.cmp(&b.key));
         // A value that was given outside and then not used was noted where it was passed over.
-        self.defaults.dedup_by(|later, first| later.key == first.key);
+        self.defaults
+            .dedup_by(|later, first| later.key == first.key);
     }
 }
 
 /// A `gs://` address.
 pub(crate) fn address(at: impl FnOnce() -> At, text: &str) -> Result<GcsUri, PlanError> {
-    text.parse()
-        .map_err(|error| PlanError::name(at(), &error))
+    text.parse().map_err(|error| PlanError::name(at(), &error))
 }
 
 fn watch(draft: &mut Draft<'_>) -> Result<WatchPlan, PlanError> {
     let written = &draft.spec().watch;
-    let deadline = draft.or_built_in("watch.deadline", written.deadline, Span::from_secs(6 * 3600));
+    let deadline = draft.or_built_in(
+        "watch.deadline",
+        written.deadline,
+        Span::from_secs(6 * 3600),
+    );
     let (lowest, highest) = (Span::from_secs(60), Span::from_secs(14 * 86_400));
     if !(lowest..=highest).contains(&deadline) {
         return Err(PlanError::OutOfBounds {
@@ -201,7 +215,7 @@ fn watch(draft: &mut Draft<'_>) -> Result<WatchPlan, PlanError> {
 /// An hour, which is what keys and clusters outlive the deadline by.
 pub(crate) const GRACE: u64 = 3600;
 
-fn ssh(draft: &mut Draft<'_>, deadline: Span) -> SshPlan {
+fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> SshPlan {
     let request = draft.request;
     let written = &draft.spec().ssh;
     let user = draft.or("ssh.user", written.user.clone(), || {
@@ -235,7 +249,6 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span) -> SshPlan {
             "ssh.key_ttl ({key_ttl}) is shorter than the deadline ({deadline}): a connection that drops after it cannot be made again"
         ));
     }
-    let internal = draft.spec().cluster.internal_ip_only.unwrap_or(false);
     let internal_address = draft.or("ssh.internal_address", written.internal_address, || {
         (internal, "cluster.internal_ip_only".to_owned())
     });
@@ -247,3 +260,6 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span) -> SshPlan {
         internal_address,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,13 @@ impl Plan {
         writeln!(out, "\nCluster")?;
         let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14} {value}");
         row("name", &cluster.cluster.to_string())?;
-        row("zone", cluster.zone.as_ref().map_or("chosen by Dataproc", |zone| zone.as_str()))?;
+        row(
+            "zone",
+            cluster
+                .zone
+                .as_ref()
+                .map_or("chosen by Dataproc", |zone| zone.as_str()),
+        )?;
         let image = match &cluster.requested_image {
             None => cluster.image.to_string(),
             Some(requested) => format!("{} (the spec names {requested})", cluster.image),
@@ -52,15 +58,23 @@ impl Plan {
                 OnFailure::Keep => "deleted by flinkproc when the run ends, kept if the job fails",
             };
             row("end", end)?;
-            let net = format!("Dataproc deletes it after {} without work, and at the age of {}", cluster.max_idle, cluster.max_age);
+            let net = format!(
+                "Dataproc deletes it after {} without work, and at the age of {}",
+                cluster.max_idle, cluster.max_age
+            );
             row("safety net", &net)?;
         } else {
             row("end", "it was there before and is never deleted")?;
         }
-        row("on Ctrl-C", match self.watch.on_interrupt {
-            OnInterrupt::Delete => "the job is cancelled and what was made is deleted",
-            OnInterrupt::Detach => "everything goes on; `flinkproc deploy --resume` attaches again",
-        })?;
+        row(
+            "on Ctrl-C",
+            match self.watch.on_interrupt {
+                OnInterrupt::Delete => "the job is cancelled and what was made is deleted",
+                OnInterrupt::Detach => {
+                    "everything goes on; `flinkproc deploy --resume` attaches again"
+                }
+            },
+        )?;
         writeln!(out, "\nJob")?;
         let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14} {value}");
         row("name", &self.job.name)?;
@@ -81,7 +95,11 @@ impl Plan {
             let width = self.defaults.iter().map(|taken| taken.key.len()).max();
             let width = width.unwrap_or_default();
             for taken in &self.defaults {
-                writeln!(out, "  {:<width$} = {} ({})", taken.key, taken.value, taken.source)?;
+                writeln!(
+                    out,
+                    "  {:<width$} = {} ({})",
+                    taken.key, taken.value, taken.source
+                )?;
             }
         }
         if !self.warnings.is_empty() {

@@ -168,6 +168,7 @@ impl Explain for SpecError {
                 "Texts stand in quotes, tables in `[brackets]`; `flinkproc init` writes an example.".to_owned()
             }
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("Did you mean `{nearest}`?"),
+            Self::UnknownKey { known, .. } if known.is_empty() => "Remove it.".to_owned(),
             Self::UnknownKey { known, .. } => listed("keys here", known),
             Self::InvalidValue { problem, .. } if problem.contains("found floating point") => {
                 "Put the value in quotes: `image = \"2.2\"`.".to_owned()

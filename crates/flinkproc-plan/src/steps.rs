@@ -22,7 +22,11 @@ impl Plan {
         let name = &cluster.name;
         let bytes: u64 = self.staging.uploads.iter().map(|upload| upload.size).sum();
         let files = self.staging.uploads.len();
-        let uploads = self.staging.uploads.iter().map(|upload| upload.to.to_string());
+        let uploads = self
+            .staging
+            .uploads
+            .iter()
+            .map(|upload| upload.to.to_string());
         let mut steps = vec![step(
             "stage",
             format!("upload {files} files, {bytes} bytes, where they are not there yet"),
@@ -38,7 +42,9 @@ impl Plan {
         let (key, made) = match &self.ssh.identity {
             IdentityPlan::Ephemeral => (
                 format!("a new key that is valid for {}", self.ssh.key_ttl),
-                vec![format!("an entry in the metadata of {name}-m, taken out at the end")],
+                vec![format!(
+                    "an entry in the metadata of {name}-m, taken out at the end"
+                )],
             ),
             IdentityPlan::File(path) => (format!("the key {path}"), Vec::new()),
             IdentityPlan::Agent => ("the SSH agent's key".to_owned(), Vec::new()),
@@ -46,21 +52,39 @@ impl Plan {
         let title = format!("enter its master as {} with {key}", self.ssh.user);
         steps.push(step("enter", title, made));
         let mode = self.job.mode;
-        let title = format!("submit {} in {mode} mode by {}", self.job.name, self.job.method);
+        let title = format!(
+            "submit {} in {mode} mode by {}",
+            self.job.name, self.job.method
+        );
         let tag = format!("a YARN application with the tag {}-1", self.job.tag);
         steps.push(step("submit", title, vec![tag]));
-        let title = format!("watch it to its end, at most {} in all", self.watch.deadline);
+        let title = format!(
+            "watch it to its end, at most {} in all",
+            self.watch.deadline
+        );
         steps.push(step("watch", title, Vec::new()));
-        steps.push(step("save-logs", "bring the logs home".to_owned(), Vec::new()));
+        steps.push(step(
+            "save-logs",
+            "bring the logs home".to_owned(),
+            Vec::new(),
+        ));
         if self.cluster.ours {
             let but = match self.watch.on_failure {
                 OnFailure::Delete => "",
                 OnFailure::Keep => ", unless the job failed",
             };
-            steps.push(step("delete-cluster", format!("delete the cluster{but}"), Vec::new()));
+            steps.push(step(
+                "delete-cluster",
+                format!("delete the cluster{but}"),
+                Vec::new(),
+            ));
         }
         if let Some(result) = &self.job.result {
-            steps.push(step("fetch-result", format!("fetch and show {result}"), Vec::new()));
+            steps.push(step(
+                "fetch-result",
+                format!("fetch and show {result}"),
+                Vec::new(),
+            ));
         }
         steps
     }

@@ -126,8 +126,14 @@ mod tests {
             assert_eq!(key_path(key), expected, "{key}");
         };
         check("cluster.image", Some(&["cluster", "image"]));
-        check("job.flink_config.\"a.b\"", Some(&["job", "flink_config", "a.b"]));
-        check("cluster.properties.'x:y.z'", Some(&["cluster", "properties", "x:y.z"]));
+        check(
+            "job.flink_config.\"a.b\"",
+            Some(&["job", "flink_config", "a.b"]),
+        );
+        check(
+            "cluster.properties.'x:y.z'",
+            Some(&["cluster", "properties", "x:y.z"]),
+        );
         for wrong in ["", ".", "a.", "a..b", "a.\"b"] {
             check(wrong, None);
         }

@@ -81,10 +81,11 @@ impl de::Error for ValueError {
 
     fn invalid_type(found: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
         let wanted = wanted.to_string();
-        let wanted = wanted.strip_prefix("struct ").map_or_else(
-            || expected(&wanted).to_owned(),
-            |name| format!("a table ({name})"),
-        );
+        let wanted = if wanted.starts_with("struct ") {
+            "a table"
+        } else {
+            expected(&wanted)
+        };
         Self::invalid(format_args!("found {found}, expected {wanted}"))
     }
 
@@ -104,10 +105,7 @@ impl de::Error for ValueError {
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        Self::invalid(format_args!(
-            "`{name}` is none of `{}`",
-            known.join("`, `")
-        ))
+        Self::invalid(format_args!("`{name}` is none of `{}`", known.join("`, `")))
     }
 }
 
@@ -142,7 +140,10 @@ impl<'a> NodeReader<'a> {
                 key: self.key,
             }),
             Err(_) => {
-                let error = de::Error::invalid_type(Unexpected::Str(text), &"a list or table in TOML's form, such as [\"a\", \"b\"]");
+                let error = de::Error::invalid_type(
+                    Unexpected::Str(text),
+                    &"a list or table in TOML's form, such as [\"a\", \"b\"]",
+                );
                 self.placed(Err(error))
             }
         }
@@ -249,13 +250,17 @@ impl<'de> Deserializer<'de> for NodeReader<'_> {
                 let text: StrDeserializer<'_, ValueError> = text.as_str().into_deserializer();
                 visitor.visit_enum(text)
             }
-            Value::Integer(number) => {
-                Err(de::Error::invalid_type(Unexpected::Signed(*number), &"a text in quotes"))
-            }
-            Value::Boolean(value) => {
-                Err(de::Error::invalid_type(Unexpected::Bool(*value), &"a text in quotes"))
-            }
-            _ => Err(ValueError::invalid("found something else, expected a text in quotes")),
+            Value::Integer(number) => Err(de::Error::invalid_type(
+                Unexpected::Signed(*number),
+                &"a text in quotes",
+            )),
+            Value::Boolean(value) => Err(de::Error::invalid_type(
+                Unexpected::Bool(*value),
+                &"a text in quotes",
+            )),
+            _ => Err(ValueError::invalid(
+                "found something else, expected a text in quotes",
+            )),
         };
         self.placed(result)
     }
@@ -284,7 +289,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         };
         let key = format!("{}[{}]", self.key, self.index);
         self.index += 1;
-        seed.deserialize(NodeReader { node, key }).map(Some)
+        read(seed, node, &key).map(Some)
     }
 }
 
@@ -324,6 +329,20 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         } else {
             format!("{}.{name}", self.key)
         };
-        seed.deserialize(NodeReader { node, key })
+        read(seed, node, &key)
     }
+}
+
+/// Reads a node below a list or table. A type that is made of a text refuses it after the text was read: its error gets its
+/// place here.
+fn read<'de, T: DeserializeSeed<'de>>(
+    seed: T,
+    node: &Node,
+    key: &str,
+) -> Result<T::Value, ValueError> {
+    seed.deserialize(NodeReader {
+        node,
+        key: key.to_owned(),
+    })
+    .map_err(|error| error.at(key, &node.origin))
 }

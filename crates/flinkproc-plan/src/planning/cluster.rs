@@ -64,7 +64,8 @@ fn project(draft: &mut Draft<'_>) -> Result<ProjectId, PlanError> {
     if let Some(project) = &draft.spec().cluster.project {
         return Ok(project.clone());
     }
-    let how = "Name the project with `--project`, in `[cluster]`, or with `gcloud config set project`.";
+    let how =
+        "Name the project with `--project`, in `[cluster]`, or with `gcloud config set project`.";
     sandbox_value(draft, "cluster.project", "flinkproc-sandbox", how)
 }
 
@@ -104,7 +105,10 @@ fn zone(draft: &Draft<'_>, file: &ClusterFile) -> Result<Option<Zone>, PlanError
     let in_file = in_file.map(|uri| crate::files::file_name(uri).to_owned());
     // The file is more particular than whatever gcloud has set, and less than the spec.
     let written = draft.spec().cluster.zone.clone();
-    let outside = matches!(draft.request.spec.source("cluster.zone"), Some(Source::Outside(_)));
+    let outside = matches!(
+        draft.request.spec.source("cluster.zone"),
+        Some(Source::Outside(_))
+    );
     let text = match (written, in_file) {
         (Some(_), Some(in_file)) if outside => Some(in_file),
         (None, in_file) => in_file,
@@ -127,7 +131,12 @@ fn zone_in_region(
 ) -> Result<Option<Zone>, PlanError> {
     let key = "cluster.zone";
     match zone {
-        Some(zone) if zone.as_str().rsplit_once('-').is_some_and(|(of, _)| of == region.as_str()) => {
+        Some(zone)
+            if zone
+                .as_str()
+                .rsplit_once('-')
+                .is_some_and(|(of, _)| of == region.as_str()) =>
+        {
             Ok(Some(zone))
         }
         Some(zone) => match draft.request.spec.source(key) {
@@ -158,7 +167,10 @@ fn name(draft: &mut Draft<'_>) -> Result<(ClusterName, bool), PlanError> {
         ("cluster.prefix", &spec.prefix),
         ("cluster.existing", &spec.existing),
     ];
-    let mut written = written.iter().filter(|(_, name)| name.is_some()).map(|(key, _)| *key);
+    let mut written = written
+        .iter()
+        .filter(|(_, name)| name.is_some())
+        .map(|(key, _)| *key);
     if let (Some(first), Some(second)) = (written.next(), written.next()) {
         return Err(PlanError::Conflict {
             first: first.to_owned(),
@@ -173,7 +185,10 @@ fn name(draft: &mut Draft<'_>) -> Result<(ClusterName, bool), PlanError> {
         (None, prefix) => {
             let prefix = prefix.as_ref().map(ToString::to_string);
             let prefix = draft.or_built_in("cluster.prefix", prefix, DEFAULT_PREFIX.to_owned());
-            ("cluster.prefix", format!("{prefix}-{}", draft.request.deployment))
+            (
+                "cluster.prefix",
+                format!("{prefix}-{}", draft.request.deployment),
+            )
         }
     };
     if name.len() > LONGEST_NAME {
@@ -186,7 +201,9 @@ fn name(draft: &mut Draft<'_>) -> Result<(ClusterName, bool), PlanError> {
             value: name,
         });
     }
-    let name = name.parse::<ClusterName>().map_err(|error| PlanError::name(draft.at(key), &error))?;
+    let name = name
+        .parse::<ClusterName>()
+        .map_err(|error| PlanError::name(draft.at(key), &error))?;
     Ok((name, true))
 }
 

@@ -82,10 +82,15 @@ impl ClusterFile {
                 .iter()
                 .try_fold(&resource, |value, key| value.get(key))
                 .and_then(Value::as_object);
-            let bare = entries.into_iter().flatten().find(|(_, value)| !value.is_string());
+            let bare = entries
+                .into_iter()
+                .flatten()
+                .find(|(_, value)| !value.is_string());
             if let Some((key, _)) = bare {
                 let keys = keys.join(".");
-                return Err(wrong(format!("put the value of `{key}` in `{keys}` in quotes")));
+                return Err(wrong(format!(
+                    "put the value of `{key}` in `{keys}` in quotes"
+                )));
             }
         }
         Ok(Self { path, resource })
@@ -102,12 +107,13 @@ impl ClusterFile {
     pub(super) fn image(&self) -> Result<Option<ImageVersion>, PlanError> {
         self.text(&["config", "softwareConfig", "imageVersion"])
             .map(|text| {
-                text.parse().map_err(|error: flinkproc_core::image::UnknownVersion| {
-                    PlanError::ClusterFile {
-                        path: self.path.clone(),
-                        problem: error.to_string(),
-                    }
-                })
+                text.parse()
+                    .map_err(|error: flinkproc_core::image::UnknownVersion| {
+                        PlanError::ClusterFile {
+                            path: self.path.clone(),
+                            problem: error.to_string(),
+                        }
+                    })
             })
             .transpose()
     }
@@ -128,15 +134,15 @@ mod tests {
     fn what_dataproc_wrote_goes_and_all_else_stays() {
         let text = "clusterName: old\nclusterUuid: x\nstatus: {state: RUNNING}\nconfig:\n  gceClusterConfig:\n    \
                     zoneUri: no\n    shieldedInstanceConfig: {enableSecureBoot: true}\n  unknownThing: [1, 2]\n";
-        insta::assert_snapshot!(check(text), @"");
+        insta::assert_snapshot!(check(text), @r#"{"config":{"gceClusterConfig":{"zoneUri":"no","shieldedInstanceConfig":{"enableSecureBoot":true}},"unknownThing":[1,2]}}"#);
     }
 
     #[test]
     fn what_is_no_cluster_is_refused() {
-        insta::assert_snapshot!(check("- a\n"), @"");
-        insta::assert_snapshot!(check("a: 1\n"), @"");
-        insta::assert_snapshot!(check("a: [1\nb: 2\n"), @"");
-        insta::assert_snapshot!(check("config: {}\nvirtualClusterConfig: {}\n"), @"");
-        insta::assert_snapshot!(check("config: {softwareConfig: {properties: {'a:b': 1.50}}}\n"), @"");
+        insta::assert_snapshot!(check("- a\n"), @"`cluster.yaml` is no cluster as `gcloud dataproc clusters export` writes it: it holds no map at its top");
+        insta::assert_snapshot!(check("a: 1\n"), @"`cluster.yaml` is no cluster as `gcloud dataproc clusters export` writes it: it has no `config`");
+        insta::assert_snapshot!(check("a: [1\nb: 2\n"), @"`cluster.yaml` is no cluster as `gcloud dataproc clusters export` writes it: illegal placement of ':' indicator at line 2, column 2");
+        insta::assert_snapshot!(check("config: {}\nvirtualClusterConfig: {}\n"), @"`cluster.yaml` is no cluster as `gcloud dataproc clusters export` writes it: it describes a cluster on GKE");
+        insta::assert_snapshot!(check("config: {softwareConfig: {properties: {'a:b': 1.50}}}\n"), @"`cluster.yaml` is no cluster as `gcloud dataproc clusters export` writes it: put the value of `a:b` in `config.softwareConfig.properties` in quotes");
     }
 }

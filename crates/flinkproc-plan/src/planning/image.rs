@@ -22,10 +22,14 @@ pub(super) fn choose(draft: &mut Draft<'_>, file: &ClusterFile) -> Result<Chosen
             how: "Name the image, such as `2.2`.".to_owned(),
         })
     };
-    if draft.spec().cluster.existing.is_some() && written.is_none() && draft.request.sandbox.is_none() {
+    if draft.spec().cluster.existing.is_some()
+        && written.is_none()
+        && draft.request.sandbox.is_none()
+    {
         return Err(PlanError::Missing {
             key: "cluster.image",
-            how: "Say which image the existing cluster runs: it decides Flink's version.".to_owned(),
+            how: "Say which image the existing cluster runs: it decides Flink's version."
+                .to_owned(),
         });
     }
     let Some(sandbox) = &draft.request.sandbox else {
@@ -51,7 +55,10 @@ pub(super) fn choose(draft: &mut Draft<'_>, file: &ClusterFile) -> Result<Chosen
         Some(image) => image.clone(),
         None => default()?,
     };
-    let runs = sandbox.image.clone().unwrap_or_else(|| base.nearest_sandbox());
+    let runs = sandbox
+        .image
+        .clone()
+        .unwrap_or_else(|| base.nearest_sandbox());
     if !runs.is_sandbox() {
         return Err(PlanError::WrongImage {
             image: runs,

@@ -26,7 +26,12 @@ pub(super) fn plan(
         files.push(staged.job_file(&key, path, FileRole::PythonFile, Demand::Any)?);
     }
     if let Some(path) = &spec.requirements {
-        files.push(staged.job_file("job.requirements", path, FileRole::Requirements, Demand::Script)?);
+        files.push(staged.job_file(
+            "job.requirements",
+            path,
+            FileRole::Requirements,
+            Demand::Any,
+        )?);
     }
     for (index, text) in spec.archives.iter().enumerate() {
         let (path, directory) = archive_parts(text);
@@ -77,7 +82,8 @@ pub(super) fn plan(
         .map(|(index, text)| {
             let key = format!("job.args[{index}]");
             let text = variables.expand(&key, text.as_str())?;
-            text.parse().map_err(|error| PlanError::name(draft.at(&key), &error))
+            text.parse()
+                .map_err(|error| PlanError::name(draft.at(&key), &error))
         })
         .collect::<Result<_, _>>()?;
     let result = match &spec.result {
@@ -107,6 +113,26 @@ pub(super) fn plan(
     Ok(job)
 }
 
+/// Whether the spec says what runs; asked before anything else, so that an empty spec hears of it first.
+pub(super) fn check_entry(draft: &Draft<'_>) -> Result<(), PlanError> {
+    let spec = &draft.spec().job;
+    match (&spec.script, &spec.module) {
+        (Some(_), Some(_)) => Err(PlanError::Conflict {
+            first: "job.script".to_owned(),
+            second: "job.module".to_owned(),
+        }),
+        (None, None) => Err(missing_script()),
+        _ => Ok(()),
+    }
+}
+
+fn missing_script() -> PlanError {
+    PlanError::Missing {
+        key: "job.script",
+        how: "Name the job's Python script in `[job]`, such as `script = \"job.py\"`.".to_owned(),
+    }
+}
+
 fn entry(
     draft: &Draft<'_>,
     staged: &mut Staged<'_>,
@@ -114,15 +140,8 @@ fn entry(
 ) -> Result<EntryPoint, PlanError> {
     let spec = &draft.spec().job;
     match (&spec.script, &spec.module) {
-        (Some(_), Some(_)) => Err(PlanError::Conflict {
-            first: "job.script".to_owned(),
-            second: "job.module".to_owned(),
-        }),
-        (None, None) => Err(PlanError::Missing {
-            key: "job.script",
-            how: "Name the job's Python script in `[job]`, such as `script = \"job.py\"`.".to_owned(),
-        }),
-        (Some(path), None) => {
+        (None, None) => Err(missing_script()),
+        (Some(path), _) => {
             let file = staged.job_file("job.script", path, FileRole::Script, Demand::Script)?;
             let name = file_name(path).to_owned();
             files.push(file);

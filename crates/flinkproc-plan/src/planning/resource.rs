@@ -41,11 +41,29 @@ pub(super) fn build(
         let on = draft.or_built_in("cluster.component_gateway", spec.component_gateway, true);
         resource.set(&gateway, json!(on));
     }
-    resource.set(&["config", "lifecycleConfig", "idleDeleteTtl"], json!(parts.max_idle.to_google_json()));
-    resource.set(&["config", "lifecycleConfig", "autoDeleteTtl"], json!(parts.max_age.to_google_json()));
+    resource.set(
+        &["config", "lifecycleConfig", "idleDeleteTtl"],
+        json!(parts.max_idle.to_google_json()),
+    );
+    resource.set(
+        &["config", "lifecycleConfig", "autoDeleteTtl"],
+        json!(parts.max_age.to_google_json()),
+    );
     // A fixed time of day from another cluster's life would end this one at once.
     resource.remove(&["config", "lifecycleConfig"], "autoDeleteTime");
     resource.remove(&["config", "lifecycleConfig"], "idleStartTime");
+    if let Some(index) = spec
+        .initialization_actions
+        .iter()
+        .position(|action| !action.script.starts_with("gs://"))
+    {
+        return Err(PlanError::Invalid {
+            at: draft.at(&format!("cluster.initialization_actions[{index}].script")),
+            value: spec.initialization_actions[index].script.clone(),
+            problem: "every machine fetches it: it is the address of an object, `gs://…`"
+                .to_owned(),
+        });
+    }
     around(spec, &mut resource, parts);
     Ok(resource.0)
 }
@@ -55,7 +73,9 @@ fn labels(draft: &Draft<'_>, resource: &mut Resource) -> Result<(), PlanError> {
         let at = || draft.at(&format!("cluster.labels.{name}"));
         let plain = |text: &str| {
             text.chars().count() <= 63
-                && text.chars().all(|c| matches!(c, '-' | '_') || (c.is_alphanumeric() && !c.is_uppercase()))
+                && text
+                    .chars()
+                    .all(|c| matches!(c, '-' | '_') || (c.is_alphanumeric() && !c.is_uppercase()))
         };
         let problem = if name == LABEL {
             "flinkproc sets this label, to find its clusters by it"
@@ -76,7 +96,11 @@ fn labels(draft: &Draft<'_>, resource: &mut Resource) -> Result<(), PlanError> {
 }
 
 /// What all machines share.
-fn machines(draft: &Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -> Result<(), PlanError> {
+fn machines(
+    draft: &Draft<'_>,
+    resource: &mut Resource,
+    parts: &Parts<'_>,
+) -> Result<(), PlanError> {
     let spec = &draft.spec().cluster;
     let mut gce = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -91,11 +115,23 @@ fn machines(draft: &Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -> Re
     }
     // An empty address lets Dataproc choose the zone.
     let automatic = spec.zone.as_deref() == Some("auto");
-    gce("zoneUri", parts.zone.map(|zone| json!(zone)).or(automatic.then(|| json!(""))));
+    gce(
+        "zoneUri",
+        parts
+            .zone
+            .map(|zone| json!(zone))
+            .or(automatic.then(|| json!(""))),
+    );
     gce("networkUri", spec.network.as_ref().map(|text| json!(text)));
-    gce("subnetworkUri", spec.subnetwork.as_ref().map(|text| json!(text)));
+    gce(
+        "subnetworkUri",
+        spec.subnetwork.as_ref().map(|text| json!(text)),
+    );
     gce("tags", some(&spec.network_tags));
-    gce("serviceAccount", spec.service_account.as_ref().map(|text| json!(text)));
+    gce(
+        "serviceAccount",
+        spec.service_account.as_ref().map(|text| json!(text)),
+    );
     // Images up to 2.0 do not have this scope by default.
     let scopes = if spec.scopes.is_empty() && parts.image.line() == "2.0" {
         Some(json!(["https://www.googleapis.com/auth/cloud-platform"]))
@@ -115,7 +151,10 @@ fn machines(draft: &Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -> Re
                 at: draft.at(&format!("cluster.metadata.{name}")),
             });
         }
-        resource.set(&["config", "gceClusterConfig", "metadata", name], json!(value));
+        resource.set(
+            &["config", "gceClusterConfig", "metadata", name],
+            json!(value),
+        );
     }
     Ok(())
 }
@@ -141,11 +180,20 @@ fn group(resource: &mut Resource, group: &Group<'_>) {
             resource.set(&path, value);
         }
     };
-    set(&["machineTypeUri"], group.machine_type.map(|text| json!(text)));
+    set(
+        &["machineTypeUri"],
+        group.machine_type.map(|text| json!(text)),
+    );
     let gib = group.boot_disk_size.map(|size| json!(size.gib_ceil()));
     set(&["diskConfig", "bootDiskSizeGb"], gib);
-    set(&["diskConfig", "bootDiskType"], group.boot_disk_type.map(|text| json!(text)));
-    set(&["diskConfig", "numLocalSsds"], group.local_ssds.map(|count| json!(count)));
+    set(
+        &["diskConfig", "bootDiskType"],
+        group.boot_disk_type.map(|text| json!(text)),
+    );
+    set(
+        &["diskConfig", "numLocalSsds"],
+        group.local_ssds.map(|count| json!(count)),
+    );
 }
 
 fn workers(draft: &mut Draft<'_>, resource: &mut Resource) -> Result<(), PlanError> {
@@ -159,13 +207,16 @@ fn workers(draft: &mut Draft<'_>, resource: &mut Resource) -> Result<(), PlanErr
         )),
     }
     let master = &spec.master;
-    group(resource, &Group {
-        config: "masterConfig",
-        machine_type: master.machine_type.as_deref(),
-        boot_disk_size: master.boot_disk_size,
-        boot_disk_type: master.boot_disk_type.as_deref(),
-        local_ssds: master.local_ssds,
-    });
+    group(
+        resource,
+        &Group {
+            config: "masterConfig",
+            machine_type: master.machine_type.as_deref(),
+            boot_disk_size: master.boot_disk_size,
+            boot_disk_type: master.boot_disk_type.as_deref(),
+            local_ssds: master.local_ssds,
+        },
+    );
     let workers = &spec.workers;
     let path = ["config", "workerConfig", "numInstances"];
     let in_file = resource.get(&path).and_then(Value::as_u64);
@@ -173,26 +224,43 @@ fn workers(draft: &mut Draft<'_>, resource: &mut Resource) -> Result<(), PlanErr
     let count = draft.or_built_in("cluster.workers", count, 2);
     if count == 0 {
         let property = "dataproc:dataproc.allow.zero.workers";
-        resource.set(&["config", "softwareConfig", "properties", property], json!("true"));
+        resource.set(
+            &["config", "softwareConfig", "properties", property],
+            json!("true"),
+        );
         resource.remove(&["config"], "workerConfig");
     } else {
         resource.set(&path, json!(count));
-        group(resource, &Group {
-            config: "workerConfig",
-            machine_type: workers.machine_type.as_deref(),
-            boot_disk_size: workers.boot_disk_size,
-            boot_disk_type: workers.boot_disk_type.as_deref(),
-            local_ssds: workers.local_ssds,
-        });
+        group(
+            resource,
+            &Group {
+                config: "workerConfig",
+                machine_type: workers.machine_type.as_deref(),
+                boot_disk_size: workers.boot_disk_size,
+                boot_disk_type: workers.boot_disk_type.as_deref(),
+                local_ssds: workers.local_ssds,
+            },
+        );
     }
     if count == 1 && draft.request.sandbox.is_none() {
         draft.warn("cluster.workers is 1: Dataproc may want none or at least 2 primary workers (not confirmed)");
     }
     for (key, machine, config) in [
-        ("cluster.master.machine_type", &master.machine_type, "masterConfig"),
-        ("cluster.workers.machine_type", &workers.machine_type, "workerConfig"),
+        (
+            "cluster.master.machine_type",
+            &master.machine_type,
+            "masterConfig",
+        ),
+        (
+            "cluster.workers.machine_type",
+            &workers.machine_type,
+            "workerConfig",
+        ),
     ] {
-        let absent = machine.is_none() && resource.get(&["config", config, "machineTypeUri"]).is_none();
+        let absent = machine.is_none()
+            && resource
+                .get(&["config", config, "machineTypeUri"])
+                .is_none();
         if absent && resource.get(&["config", config]).is_some() {
             draft.note(key, "left to Dataproc", super::BUILT_IN);
         }
@@ -213,16 +281,20 @@ fn secondary(draft: &mut Draft<'_>, resource: &mut Resource, primary: u64) {
         Some(_) => {
             if spec.preemptibility.is_some() || resource.get(&kind).is_none() {
                 let written = spec.preemptibility.map(Preemptibility::api_name);
-                let name = draft.or_built_in("cluster.secondary_workers.preemptibility", written, "SPOT");
+                let name =
+                    draft.or_built_in("cluster.secondary_workers.preemptibility", written, "SPOT");
                 resource.set(&kind, json!(name));
             }
-            group(resource, &Group {
-                config: "secondaryWorkerConfig",
-                machine_type: None,
-                boot_disk_size: spec.boot_disk_size,
-                boot_disk_type: spec.boot_disk_type.as_deref(),
-                local_ssds: spec.local_ssds,
-            });
+            group(
+                resource,
+                &Group {
+                    config: "secondaryWorkerConfig",
+                    machine_type: None,
+                    boot_disk_size: spec.boot_disk_size,
+                    boot_disk_type: spec.boot_disk_type.as_deref(),
+                    local_ssds: spec.local_ssds,
+                },
+            );
             if primary == 0 {
                 draft.warn("a cluster without primary workers takes no secondary workers");
             }
@@ -230,9 +302,16 @@ fn secondary(draft: &mut Draft<'_>, resource: &mut Resource, primary: u64) {
     }
 }
 
-fn software(draft: &mut Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -> Result<(), PlanError> {
+fn software(
+    draft: &mut Draft<'_>,
+    resource: &mut Resource,
+    parts: &Parts<'_>,
+) -> Result<(), PlanError> {
     let spec = &draft.spec().cluster;
-    resource.set(&["config", "softwareConfig", "imageVersion"], json!(parts.image));
+    resource.set(
+        &["config", "softwareConfig", "imageVersion"],
+        json!(parts.image),
+    );
     for (name, value) in spec.properties.iter() {
         let at = || draft.at(&format!("cluster.properties.{name}"));
         if name.ends_with("PYTHONHOME") {
@@ -242,10 +321,15 @@ fn software(draft: &mut Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -
             return Err(PlanError::Invalid {
                 at: at(),
                 value: value.clone(),
-                problem: format!("a property is written with the file that it goes to, such as `flink:{name}`"),
+                problem: format!(
+                    "a property is written with the file that it goes to, such as `flink:{name}`"
+                ),
             });
         }
-        resource.set(&["config", "softwareConfig", "properties", name], json!(value));
+        resource.set(
+            &["config", "softwareConfig", "properties", name],
+            json!(value),
+        );
     }
     let considers = "dataproc:dataproc.cluster-ttl.consider-yarn-activity";
     let path = ["config", "softwareConfig", "properties", considers];
@@ -257,7 +341,10 @@ fn software(draft: &mut Draft<'_>, resource: &mut Resource, parts: &Parts<'_>) -
     let path = ["config", "softwareConfig", "optionalComponents"];
     let mut components = vec![json!("FLINK")];
     let in_file = resource.get(&path).and_then(Value::as_array).cloned();
-    let written = spec.components.iter().map(|name| json!(name.to_uppercase()));
+    let written = spec
+        .components
+        .iter()
+        .map(|name| json!(name.to_uppercase()));
     for name in in_file.into_iter().flatten().chain(written) {
         if !components.contains(&name) {
             components.push(name);
@@ -283,7 +370,9 @@ fn around(spec: &ClusterSpec, resource: &mut Resource, parts: &Parts<'_>) {
         resource.set(&["config", "initializationActions"], Value::Array(actions));
     }
     if let Some(policy) = &spec.autoscaling_policy {
-        let ClusterRef { project, region, .. } = parts.cluster;
+        let ClusterRef {
+            project, region, ..
+        } = parts.cluster;
         let uri = if policy.contains('/') {
             policy.clone()
         } else {
@@ -292,7 +381,10 @@ fn around(spec: &ClusterSpec, resource: &mut Resource, parts: &Parts<'_>) {
         resource.set(&["config", "autoscalingConfig", "policyUri"], json!(uri));
     }
     for (key, keys) in [
-        (&spec.encryption_key, &["config", "encryptionConfig", "gcePdKmsKeyName"][..]),
+        (
+            &spec.encryption_key,
+            &["config", "encryptionConfig", "gcePdKmsKeyName"][..],
+        ),
         (&spec.config_bucket, &["config", "configBucket"]),
         (&spec.temp_bucket, &["config", "tempBucket"]),
     ] {

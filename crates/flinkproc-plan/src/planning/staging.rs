@@ -21,9 +21,9 @@ pub(super) fn home(draft: &mut Draft<'_>) -> Result<GcsUri, PlanError> {
         (Some(bucket), _) => bucket.clone(),
         (None, Some(_)) => {
             draft.note("staging.bucket", SANDBOX_BUCKET, "sandbox");
-            SANDBOX_BUCKET.parse::<BucketName>().map_err(|error| {
-                PlanError::name(draft.at("staging.bucket"), &error)
-            })?
+            SANDBOX_BUCKET
+                .parse::<BucketName>()
+                .map_err(|error| PlanError::name(draft.at("staging.bucket"), &error))?
         }
         (None, None) => {
             return Err(PlanError::Missing {
@@ -130,7 +130,9 @@ impl<'a> Staged<'a> {
                 return Err(PlanError::Invalid {
                     at: at(),
                     value: from,
-                    problem: "an input is a local file or pattern, and goes to a folder below `input/`".to_owned(),
+                    problem:
+                        "an input is a local file or pattern, and goes to a folder below `input/`"
+                            .to_owned(),
                 });
             }
             let path = in_folder(&request.folder, &from);
@@ -146,7 +148,9 @@ impl<'a> Staged<'a> {
                 pattern: path.clone(),
             })?;
             for local in matches {
-                let below = local.strip_prefix(fixed).unwrap_or_else(|| file_name(local));
+                let below = local
+                    .strip_prefix(fixed)
+                    .unwrap_or_else(|| file_name(local));
                 self.input(at(), &folder, local, below)?;
             }
         }

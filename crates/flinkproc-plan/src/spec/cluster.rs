@@ -156,7 +156,10 @@ pub struct InitializationActionSpec {
 /// For the schema: a number of machines, or a table.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used: layering turns the number into a table")]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: layering turns the number into a table"
+)]
 enum CountOr<T> {
     /// How many.
     Count(u32),
