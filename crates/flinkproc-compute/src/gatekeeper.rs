@@ -42,7 +42,8 @@ pub struct Machine {
     pub internal: Option<IpAddr>,
     /// Its address outside, where it has one.
     pub external: Option<IpAddr>,
-    /// Whether OS Login decides who enters (from the instance's metadata, else the project's).
+    /// Whether OS Login decides who enters (from the instance's metadata, else the project's); `false` also where the project's
+    /// may not be read, in which case [`Gatekeeper::admit`] is refused.
     pub os_login: bool,
 }
 

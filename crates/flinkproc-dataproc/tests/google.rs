@@ -1,4 +1,5 @@
 //! Google's client on the wire: what it sends, what it repeats, and how it sorts what comes back.
+#![expect(clippy::expect_used, reason = "a test may fail where it stands")]
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ fn refusal(http: u16, status: &str, message: &str) -> ResponseTemplate {
     ResponseTemplate::new(http).set_body_json(error)
 }
 
-fn observed(state: Value) -> Value {
+fn observed(state: &Value) -> Value {
     json!({
         "projectId": "my-project", "clusterName": "batch",
         "clusterUuid": "00000001-0000-4000-8000-000000000001",
@@ -185,9 +186,9 @@ async fn a_cluster_that_is_being_deleted_needs_no_deletion_of_ours() {
     let server = MockServer::start().await;
     let busy = refusal(400, "FAILED_PRECONDITION", "cluster is in state DELETING");
     mount(&server, "DELETE", BATCH, 2, busy).await;
-    let deleting = ResponseTemplate::new(200).set_body_json(observed(json!("DELETING")));
+    let deleting = ResponseTemplate::new(200).set_body_json(observed(&json!("DELETING")));
     mount(&server, "GET", BATCH, 1, deleting).await;
-    let running = ResponseTemplate::new(200).set_body_json(observed(json!(2)));
+    let running = ResponseTemplate::new(200).set_body_json(observed(&json!(2)));
     mount(&server, "GET", BATCH, 1, running).await;
     let api = client(server.uri());
     assert_eq!(
@@ -288,7 +289,7 @@ async fn a_wait_outlives_bad_polls_and_the_state_decides() {
         mount(&server, "GET", &operation, 1, answer).await;
     }
     for state in [json!(1), json!("RUNNING")] {
-        let answer = ResponseTemplate::new(200).set_body_json(observed(state));
+        let answer = ResponseTemplate::new(200).set_body_json(observed(&state));
         mount(&server, "GET", BATCH, 1, answer).await;
     }
     let clock = ManualClock::eager("2026-11-22T12:00:00Z".parse().expect("valid"));
