@@ -1,6 +1,8 @@
 //! Where a machine of a cluster is, and who may enter it.
 
 pub mod address;
+#[cfg(any(feature = "contract", test))]
+pub mod contract;
 pub mod error;
 mod faulty;
 pub mod gatekeeper;

@@ -1,6 +1,8 @@
 //! The Dataproc control plane behind two small traits.
 
 pub mod clusters;
+#[cfg(any(feature = "contract", test))]
+pub mod contract;
 pub mod error;
 mod faulty;
 #[cfg(feature = "google")]
