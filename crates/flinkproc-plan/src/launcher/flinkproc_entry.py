@@ -30,6 +30,9 @@ def _main():
         show(kind, error.with_traceback(trace), trace)
 
     sys.excepthook = hook
+    # The program gets the real `__main__`: functions defined there are pickled by value, for Flink's Python workers.
+    namespace = sys.modules["__main__"].__dict__
+    namespace.pop("_main")
 
     if "module" in wish:
         import runpy
@@ -44,8 +47,6 @@ def _main():
     sys.argv[:] = [path] + wish["args"]
     with open(path, "rb") as stream:
         code = compile(stream.read(), path, "exec", dont_inherit=True)
-    # The program gets the real `__main__`: functions defined there are pickled by value, for Flink's Python workers.
-    namespace = sys.modules["__main__"].__dict__
     namespace.clear()
     namespace.update(
         __name__="__main__",
