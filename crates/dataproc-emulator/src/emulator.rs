@@ -1,0 +1,184 @@
+//! The running emulator: started, looked into and stopped through its handle.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::real_sleep;
+use crate::faults::Faults;
+use crate::lifecycle::snapshot;
+use crate::routes::router;
+use crate::runtime::ClusterRuntime;
+use crate::server::{Connection, LoopbackListener};
+use crate::service::Service;
+use crate::timers;
+
+/// How long open connections may go on once the emulator stops.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How an emulator is started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EmulatorOptions {
+    /// Where it listens; a loopback address, port 0 for any free one.
+    pub listen: SocketAddr,
+    /// Where Cloud Storage is for the clusters, such as `http://127.0.0.1:4443`.
+    pub storage_endpoint: Option<String>,
+}
+
+impl Default for EmulatorOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            storage_endpoint: None,
+        }
+    }
+}
+
+impl EmulatorOptions {
+    /// Listens at `address`.
+    #[must_use]
+    pub const fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Tells clusters where Cloud Storage is.
+    #[must_use]
+    pub fn storage(mut self, endpoint: impl Into<String>) -> Self {
+        self.storage_endpoint = Some(endpoint.into());
+        self
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address can be reached from other machines.
+    #[error("{address} is not a loopback address; the emulator asks nobody for credentials")]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running emulator.
+///
+/// Dropping it ends the listening at once; the clusters that are left are ended by [`stop`](Self::stop) only.
+#[derive(Debug)]
+pub struct Emulator {
+    service: Arc<Service>,
+    address: SocketAddr,
+    stopping: watch::Sender<bool>,
+    serving: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    timers: JoinHandle<()>,
+}
+
+impl Emulator {
+    /// Starts an emulator over a runtime; it answers as soon as this returns.
+    pub async fn start(
+        runtime: Arc<dyn ClusterRuntime>,
+        options: EmulatorOptions,
+    ) -> Result<Self, StartError> {
+        let address = options.listen;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback { address });
+        }
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let service = Arc::new(Service::new(runtime, options.storage_endpoint));
+        let (stopping, mut stopped) = watch::channel(false);
+        let app = router(Arc::clone(&service)).into_make_service_with_connect_info::<Connection>();
+        let serving = tokio::spawn(async move {
+            let shutdown = async move {
+                // An error means that the handle was dropped, which ends the serving too.
+                stopped.wait_for(|stop| *stop).await.ok();
+            };
+            let server = axum::serve(LoopbackListener(listener), app);
+            if let Err(error) = server.with_graceful_shutdown(shutdown).await {
+                tracing::error!(%error, "the emulator ended");
+            }
+        });
+        let timers = tokio::spawn(timers::watch(Arc::clone(&service)));
+        Ok(Self {
+            service,
+            address,
+            stopping,
+            serving: tokio::sync::Mutex::new(Some(serving)),
+            timers,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The endpoint for clients, such as `http://127.0.0.1:8081`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the emulator's clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.service.clock.now()
+    }
+
+    /// Moves the clock on and lets the timers strike that are then due.
+    pub async fn advance(&self, span: Duration) {
+        self.service.advance(span).await;
+    }
+
+    /// The fault rules.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.service.faults
+    }
+
+    /// Every cluster of every project as the API would answer it, with a field `machines` (names and addresses).
+    #[must_use]
+    pub fn clusters(&self) -> Vec<Value> {
+        snapshot(&self.service.lock())
+    }
+
+    /// Stops listening and ends every cluster that is left. Idempotent.
+    pub async fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.timers.abort();
+        self.service.close().await;
+        let serving = self.serving.lock().await.take();
+        if let Some(mut serving) = serving {
+            tokio::select! {
+                _ = &mut serving => {}
+                () = real_sleep(GRACE) => serving.abort(),
+            }
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stopping.send_replace(true);
+        self.timers.abort();
+    }
+}

@@ -1,0 +1,155 @@
+//! Errors as Google's REST services answer them.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// An answer that is an error: `{"error": {"code", "message", "status", "details"}}`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ApiFailure {
+    /// The canonical code.
+    pub(crate) code: Code,
+    /// The service's words.
+    pub(crate) message: String,
+    details: Vec<Value>,
+    style: Style,
+}
+
+/// Whether Dataproc or Compute Engine is speaking; the two wrap errors differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Dataproc,
+    Compute { reason: &'static str },
+}
+
+/// The codes of `google.rpc.Code` that are used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Cancelled,
+    InvalidArgument,
+    NotFound,
+    AlreadyExists,
+    ResourceExhausted,
+    FailedPrecondition,
+    Unimplemented,
+    Internal,
+}
+
+impl Code {
+    /// The number of the code in `google.rpc.Code`.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Cancelled => 1,
+            Self::InvalidArgument => 3,
+            Self::NotFound => 5,
+            Self::AlreadyExists => 6,
+            Self::ResourceExhausted => 8,
+            Self::FailedPrecondition => 9,
+            Self::Unimplemented => 12,
+            Self::Internal => 13,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "CANCELLED",
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::NotFound => "NOT_FOUND",
+            Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Self::FailedPrecondition => "FAILED_PRECONDITION",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    const fn http(self) -> StatusCode {
+        match self {
+            Self::Cancelled => StatusCode::REQUEST_TIMEOUT,
+            Self::InvalidArgument | Self::FailedPrecondition => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::AlreadyExists => StatusCode::CONFLICT,
+            Self::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl ApiFailure {
+    /// An error of Dataproc.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            style: Style::Dataproc,
+        }
+    }
+
+    /// A value that the service refuses.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    /// A field that the service refuses, with the detail that names it.
+    pub(crate) fn invalid_field(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let violation = json!({"field": field, "description": message});
+        Self {
+            details: vec![json!({
+                "@type": "type.googleapis.com/google.rpc.BadRequest",
+                "fieldViolations": [violation],
+            })],
+            ..Self::invalid(message)
+        }
+    }
+
+    /// What the real service does and this one does not.
+    pub(crate) fn not_emulated(what: &str) -> Self {
+        Self::new(
+            Code::Unimplemented,
+            format!("{what} is not emulated: this is a local Dataproc, not Google's"),
+        )
+    }
+
+    /// The same error in the wrapping of Compute Engine, with the word that it uses for the reason.
+    pub(crate) fn of_compute(self, reason: &'static str) -> Self {
+        Self {
+            style: Style::Compute { reason },
+            ..self
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self.style {
+            Style::Compute {
+                reason: "conditionNotMet",
+            } => StatusCode::PRECONDITION_FAILED,
+            _ => self.code.http(),
+        }
+    }
+
+    fn body(&self) -> Value {
+        let number = self.status().as_u16();
+        let mut error = json!({"code": number, "message": self.message});
+        match self.style {
+            Style::Dataproc => error["status"] = json!(self.code.name()),
+            Style::Compute { reason } => {
+                error["errors"] =
+                    json!([{"message": self.message, "domain": "global", "reason": reason}]);
+            }
+        }
+        if !self.details.is_empty() {
+            error["details"] = json!(self.details);
+        }
+        json!({"error": error})
+    }
+}
+
+impl IntoResponse for ApiFailure {
+    fn into_response(self) -> Response {
+        (self.status(), Json(self.body())).into_response()
+    }
+}

@@ -1,0 +1,116 @@
+//! Which call goes where, and what is answered to calls that are not emulated.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+
+use crate::failure::{ApiFailure, Code};
+use crate::service::Service;
+use crate::{admin, clusters, compute, faults, operations};
+
+/// Every call that is emulated; fault rules do not reach the emulator's own calls.
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    let google = Router::new()
+        .merge(dataproc())
+        .merge(compute_engine())
+        .fallback(unknown)
+        .layer(from_fn_with_state(Arc::clone(&service), faults::layer));
+    own()
+        .fallback_service(google.with_state(Arc::clone(&service)))
+        .with_state(service)
+}
+
+fn dataproc() -> Router<Arc<Service>> {
+    const REGION: &str = "/v1/projects/{project}/regions/{region}";
+    Router::new()
+        .route(
+            &format!("{REGION}/clusters"),
+            get(clusters::list).post(clusters::create),
+        )
+        .route(
+            &format!("{REGION}/clusters/{{name}}"),
+            get(clusters::get)
+                .patch(clusters::update)
+                .delete(clusters::delete)
+                .post(clusters::act),
+        )
+        .route(&format!("{REGION}/operations"), get(operations::list))
+        .route(
+            &format!("{REGION}/operations/{{id}}"),
+            get(operations::get)
+                .delete(operations::delete)
+                .post(operations::act),
+        )
+}
+
+fn compute_engine() -> Router<Arc<Service>> {
+    const PROJECT: &str = "/compute/v1/projects/{project}";
+    const ZONE: &str = "/compute/v1/projects/{project}/zones/{zone}";
+    Router::new()
+        .route(PROJECT, get(compute::project))
+        .route(
+            &format!("{PROJECT}/setCommonInstanceMetadata"),
+            post(compute::set_common_metadata),
+        )
+        .route(
+            &format!("{PROJECT}/global/operations/{{name}}"),
+            get(compute::global_operation),
+        )
+        .route(
+            &format!("{PROJECT}/global/operations/{{name}}/wait"),
+            post(compute::wait_global_operation),
+        )
+        .route(&format!("{ZONE}/instances"), get(compute::instances))
+        .route(
+            &format!("{ZONE}/instances/{{name}}"),
+            get(compute::instance),
+        )
+        .route(
+            &format!("{ZONE}/instances/{{name}}/setMetadata"),
+            post(compute::set_metadata),
+        )
+        .route(
+            &format!("{ZONE}/instances/{{name}}/getGuestAttributes"),
+            get(compute::guest_attributes),
+        )
+        .route(
+            &format!("{ZONE}/operations/{{name}}"),
+            get(compute::zone_operation),
+        )
+        .route(
+            &format!("{ZONE}/operations/{{name}}/wait"),
+            post(compute::wait_zone_operation),
+        )
+}
+
+fn own() -> Router<Arc<Service>> {
+    const OWN: &str = "/emulator/v1";
+    Router::new()
+        .route(&format!("{OWN}/health"), get(admin::health))
+        .route(&format!("{OWN}/clusters"), get(admin::clusters))
+        .route(&format!("{OWN}/clock"), post(admin::advance))
+        .route(
+            &format!("{OWN}/faults"),
+            get(admin::faults).post(admin::add_fault),
+        )
+        .route(&format!("{OWN}/faults"), delete(admin::clear_faults))
+}
+
+/// A call below a known API is one that the real service may have; any other is nobody's.
+async fn unknown(request: Request) -> ApiFailure {
+    let path = request.uri().path();
+    let call = format!("the call {} {path}", request.method());
+    if path.starts_with("/compute/v1/") {
+        return ApiFailure::not_emulated(&call).of_compute("notImplemented");
+    }
+    if path.starts_with("/v1/projects/") {
+        return ApiFailure::not_emulated(&call);
+    }
+    ApiFailure::new(
+        Code::NotFound,
+        format!("The requested URL {path} was not found on this server."),
+    )
+}

@@ -1,0 +1,144 @@
+//! Changes to a running cluster: which fields may change, and what each change leaves.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::failure::ApiFailure;
+use crate::resource::{
+    check_lifetime, checked_labels, checked_secondary, checked_workers, count, fill_groups,
+};
+use crate::runtime::ClusterFacts;
+use crate::schema::{camel, canonical_cluster, snake};
+use crate::service::ClusterRecord;
+
+/// The paths that the service lets a client change.
+const CHANGEABLE: &[&str] = &[
+    "labels",
+    "config.worker_config.num_instances",
+    "config.secondary_worker_config.num_instances",
+    "config.autoscaling_config.policy_uri",
+    "config.lifecycle_config",
+    "config.lifecycle_config.idle_delete_ttl",
+    "config.lifecycle_config.auto_delete_ttl",
+    "config.lifecycle_config.auto_delete_time",
+];
+
+/// A checked change.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// The facts after it.
+    pub(crate) facts: ClusterFacts,
+    /// Whether machines come or go.
+    pub(crate) scales: bool,
+    resource: Map<String, Value>,
+    renews_age: bool,
+}
+
+impl Change {
+    /// Works out what a request would leave of a cluster; `mask` is a list of paths in either case, with commas.
+    pub(crate) fn plan(
+        record: &ClusterRecord,
+        body: &Value,
+        mask: &str,
+    ) -> Result<Self, ApiFailure> {
+        let body = Value::Object(canonical_cluster(body)?);
+        let mut resource = record.resource().clone();
+        let paths: Vec<String> = mask
+            .split(',')
+            .map(|path| snake(path.trim()))
+            .filter(|path| !path.is_empty())
+            .collect();
+        if paths.is_empty() {
+            return Err(ApiFailure::invalid_field(
+                "update_mask",
+                "Update mask must not be empty",
+            ));
+        }
+        for path in &paths {
+            if !CHANGEABLE.contains(&path.as_str()) {
+                return Err(ApiFailure::invalid_field(
+                    "update_mask",
+                    format!("Invalid update mask: the field '{path}' can not be updated"),
+                ));
+            }
+            copy(&body, &mut resource, path);
+        }
+        let mut resource = match resource {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        let mut facts = record.facts.clone();
+        facts.labels = checked_labels(&resource)?;
+        for (key, value) in &record.facts.labels {
+            if key.starts_with("goog-dataproc-") {
+                facts.labels.insert(key.clone(), value.clone());
+            }
+        }
+        resource.insert("labels".to_owned(), json!(facts.labels));
+        let config = resource.get("config").and_then(Value::as_object);
+        check_lifetime(config.and_then(|config| config.get("lifecycleConfig")))?;
+        let asked = |group| config.and_then(|config| count(config, group));
+        let (workers, secondary) = (asked("workerConfig"), asked("secondaryWorkerConfig"));
+        let had_none = record.facts.workers == 0;
+        facts.workers = checked_workers(workers.or(had_none.then_some(0)), had_none)?;
+        facts.secondary_workers = checked_secondary(secondary)?;
+        fill_groups(&mut resource, &facts);
+        facts.resource = Value::Object(resource.clone());
+        let counts = |facts: &ClusterFacts| (facts.workers, facts.secondary_workers);
+        Ok(Self {
+            scales: counts(&facts) != counts(&record.facts),
+            renews_age: paths.iter().any(|path| path.contains("lifecycle")),
+            facts,
+            resource,
+        })
+    }
+
+    /// Brings the change into the record; the status there stays.
+    pub(crate) fn apply(self, record: &mut ClusterRecord, now: Timestamp) {
+        let mut resource = self.resource;
+        for kept in ["status", "statusHistory"] {
+            if let Some(value) = record.resource().get(kept) {
+                resource.insert(kept.to_owned(), value.clone());
+            }
+        }
+        *record.resource_mut() = Value::Object(resource);
+        record.facts = self.facts;
+        if self.renews_age {
+            record.age_from = now;
+        }
+    }
+}
+
+/// Copies the value at a snake-case path, or takes it away where `from` has none.
+fn copy(from: &Value, to: &mut Value, path: &str) {
+    let keys: Vec<String> = path.split('.').map(camel).collect();
+    let found = keys.iter().try_fold(from, |value, key| value.get(key));
+    let Some((last, parents)) = keys.split_last() else {
+        return;
+    };
+    let mut place = to;
+    for key in parents {
+        let Some(fields) = place.as_object_mut() else {
+            return;
+        };
+        place = fields.entry(key.as_str()).or_insert_with(|| json!({}));
+    }
+    let Some(fields) = place.as_object_mut() else {
+        return;
+    };
+    match found {
+        Some(value) => fields.insert(last.clone(), value.clone()),
+        // Protobuf leaves a zero out of JSON.
+        None if last == "numInstances" => fields.insert(last.clone(), json!(0)),
+        None => fields.remove(last),
+    };
+    if last == "autoDeleteTtl" || last == "autoDeleteTime" {
+        let other = match last.as_str() {
+            "autoDeleteTtl" => "autoDeleteTime",
+            _ => "autoDeleteTtl",
+        };
+        if found.is_some() {
+            fields.remove(other);
+        }
+    }
+}
