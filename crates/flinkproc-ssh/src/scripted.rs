@@ -282,6 +282,7 @@ impl RemoteProcess for ScriptedProcess {
 #[derive(Clone, Debug, Default)]
 pub struct ScriptedConnector {
     shell: ScriptedShell,
+    instead: Option<Arc<dyn RemoteShell>>,
     targets: Arc<Mutex<Vec<SshTarget>>>,
 }
 
@@ -291,8 +292,16 @@ impl ScriptedConnector {
     pub fn new(shell: ScriptedShell) -> Self {
         Self {
             shell,
+            instead: None,
             targets: Arc::default(),
         }
+    }
+
+    /// Hands out `shell` instead, such as a faulty one around the scripted host.
+    #[must_use]
+    pub fn handing_out(mut self, shell: Arc<dyn RemoteShell>) -> Self {
+        self.instead = Some(shell);
+        self
     }
 
     /// The host that connections lead to.
@@ -314,7 +323,8 @@ impl Connect for ScriptedConnector {
     async fn connect(&self, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, ShellError> {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         targets.push(target.clone());
-        Ok(Arc::new(self.shell.clone()))
+        let scripted = || -> Arc<dyn RemoteShell> { Arc::new(self.shell.clone()) };
+        Ok(self.instead.clone().unwrap_or_else(scripted))
     }
 }
 

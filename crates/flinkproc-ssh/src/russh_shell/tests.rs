@@ -300,6 +300,47 @@ async fn dropping_ends_the_forward_and_then_the_connection() {
 }
 
 #[tokio::test]
+async fn a_host_that_falls_silent_is_given_up() {
+    let (sshd, identity) = sshd().await;
+    let relay = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut target = sshd.target(identity);
+    target.port = relay.local_addr().expect("address").port();
+    let (cut, silence) = tokio::sync::oneshot::channel::<()>();
+    let relayed = tokio::spawn(async move {
+        let (mut client, _) = relay.accept().await?;
+        let mut server = TcpStream::connect(sshd.address()).await?;
+        tokio::select! {
+            copied = tokio::io::copy_bidirectional(&mut client, &mut server) => copied,
+            _ = silence => std::future::pending().await,
+        }
+    });
+    let options = ConnectOptions {
+        keepalive: Duration::from_millis(50),
+        keepalive_limit: 2,
+        ..ConnectOptions::default()
+    };
+    let connector = RusshConnector::new(options);
+    let shell = connector.connect(&target).await.expect("connected");
+    let line = RemoteCommand::raw("echo up; exec cat");
+    let mut process = shell.spawn(&line).await.expect("spawned");
+    let up = process.next().await.expect("goes on");
+    assert_eq!(up, Some(ProcessEvent::Stdout("up\n".into())));
+    while process.next().await.expect("ends").is_some() {}
+    cut.send(()).expect("a relay");
+    let given_up = tokio::time::timeout(LONG, shell.run(&line))
+        .await
+        .expect("in time");
+    assert!(
+        matches!(
+            given_up,
+            Err(ShellError::OutcomeUnknown { .. } | ShellError::NotStarted { .. })
+        ),
+        "{given_up:?}"
+    );
+    relayed.abort();
+}
+
+#[tokio::test]
 async fn more_commands_than_the_server_allows_wait_their_turn() {
     let key = EphemeralKey::generate().expect("key");
     let sshd = TestSshd::start(&[key.public_key()], &["MaxSessions 2"])
