@@ -1,0 +1,69 @@
+//! Everything outside that a deployment talks to, so that each part can be replaced.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use flinkproc_compute::Gatekeeper;
+use flinkproc_core::{Clock, YarnApplicationId};
+use flinkproc_dataproc::ClusterApi;
+use flinkproc_rest::{FlinkApi, Route, YarnApi};
+use flinkproc_ssh::{Connect, RemoteShell};
+use flinkproc_staging::Staging;
+use flinkproc_submit::SubmissionMethod;
+
+/// Makes a client of YARN's ResourceManager on this host (the master's internal address), reached by this route.
+pub type OpenYarn = Arc<dyn Fn(Arc<dyn Route>, &str) -> Arc<dyn YarnApi> + Send + Sync>;
+
+/// Makes a client of an application's JobManager, through the ResourceManager on this host, reached by this route.
+pub type OpenFlink =
+    Arc<dyn Fn(Arc<dyn Route>, &str, &YarnApplicationId) -> Arc<dyn FlinkApi> + Send + Sync>;
+
+/// Makes a submission method that works over this connection to the master.
+pub type OpenMethod = Arc<dyn Fn(Arc<dyn RemoteShell>) -> Arc<dyn SubmissionMethod> + Send + Sync>;
+
+/// Everything outside that a deployment talks to.
+#[derive(Clone)]
+pub struct Clients {
+    /// Dataproc's clusters.
+    pub clusters: Arc<dyn ClusterApi>,
+    /// Cloud Storage.
+    pub staging: Arc<dyn Staging>,
+    /// Addresses, and who may enter.
+    pub gate: Arc<dyn Gatekeeper>,
+    /// SSH.
+    pub connect: Arc<dyn Connect>,
+    /// YARN.
+    pub yarn: OpenYarn,
+    /// Flink.
+    pub flink: OpenFlink,
+    /// The submission methods by name.
+    pub methods: BTreeMap<String, OpenMethod>,
+    /// Time. Sleeps must run side by side: a clock that jumps whenever anybody sleeps would end every deployment at once.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Clients {
+    /// Adds a submission method under its name.
+    #[must_use]
+    pub fn with_method(
+        mut self,
+        name: impl Into<String>,
+        open: impl Fn(Arc<dyn RemoteShell>) -> Arc<dyn SubmissionMethod> + Send + Sync + 'static,
+    ) -> Self {
+        self.methods.insert(name.into(), Arc::new(open));
+        self
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients")
+            .field("clusters", &self.clusters)
+            .field("staging", &self.staging)
+            .field("gate", &self.gate)
+            .field("connect", &self.connect)
+            .field("methods", &self.methods.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! The step [`Step::Enter`](crate::Step::Enter): the door of the master is opened, and opened again when the connection breaks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flinkproc_compute::{AdmittedKey, GateError, Machine, Reach};
+use flinkproc_core::{Explain, MachineRef, RetryHint, YarnApplicationId};
+use flinkproc_plan::IdentityPlan;
+use flinkproc_rest::{FlinkApi, Route, YarnApi};
+use flinkproc_ssh::{EphemeralKey, HostKeyPolicy, Identity, RemoteShell, ShellError, SshTarget};
+use flinkproc_submit::SubmissionMethod;
+
+use crate::clients::OpenFlink;
+use crate::error::RunError;
+use crate::events::EventKind;
+use crate::forward_route::ForwardRoute;
+use crate::run::{Run, lock, passing};
+use crate::step::{ClusterFacts, GateKey, Intent, Output};
+
+/// How long a machine that should run may refuse us, until we believe that it means it.
+const YOUTH: Duration = Duration::from_secs(180);
+/// How long a machine may deny our key: Google's guest agent takes some seconds to write it down.
+const KEY_DELAY: Duration = Duration::from_secs(60);
+/// A key is let in anew when it would expire within this.
+const RENEWAL: Duration = Duration::from_secs(120);
+
+/// An open connection to the master and what is reached through it.
+pub(crate) struct Site {
+    pub(crate) shell: Arc<dyn RemoteShell>,
+    pub(crate) method: Arc<dyn SubmissionMethod>,
+    pub(crate) yarn: Arc<dyn YarnApi>,
+    open_flink: OpenFlink,
+    route: Arc<dyn Route>,
+    /// The master as the cluster's network knows it.
+    inside: String,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("inside", &self.inside).finish_non_exhaustive()
+    }
+}
+
+impl Site {
+    /// The JobManager of an application, as YARN's proxy lets it be read.
+    pub(crate) fn flink(&self, application: &YarnApplicationId) -> Arc<dyn FlinkApi> {
+        (self.open_flink)(Arc::clone(&self.route), &self.inside, application)
+    }
+}
+
+impl Run {
+    /// Opens the door and goes in.
+    pub(crate) async fn enter(self: &Arc<Self>, facts: &ClusterFacts) -> Result<(), RunError> {
+        let mut site = self.site.lock().await;
+        if site.is_none() {
+            *site = Some(Arc::new(self.open(facts).await?));
+        }
+        drop(site);
+        self.done(Output::Enter).await
+    }
+
+    /// The open connection, or a new one to the cluster of the journal.
+    pub(crate) async fn site(self: &Arc<Self>) -> Result<Arc<Site>, RunError> {
+        let mut site = self.site.lock().await;
+        if let Some(open) = site.as_ref() {
+            return Ok(Arc::clone(open));
+        }
+        let facts = self.look(|progress| progress.facts().cloned());
+        let facts = facts.ok_or_else(|| RunError::ClusterGone {
+            cluster: self.plan.cluster.cluster.clone(),
+        })?;
+        let open = Arc::new(self.open(&facts).await?);
+        *site = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// Forgets a connection that broke; the next [`Run::site`] opens another one.
+    pub(crate) async fn disconnected(&self, why: &dyn Explain) {
+        if self.site.lock().await.take().is_some() {
+            self.emit(EventKind::Disconnected {
+                why: why.to_string(),
+            });
+        }
+    }
+
+    async fn open(self: &Arc<Self>, facts: &ClusterFacts) -> Result<Site, RunError> {
+        let name = &self.plan.job.method;
+        let open_method = self.clients.methods.get(name);
+        let open_method = open_method.ok_or_else(|| RunError::NoSuchMethod { name: name.clone() })?;
+        let machine_ref = facts.machine().ok_or_else(|| RunError::NoMaster {
+            cluster: facts.cluster.clone(),
+        })?;
+        let machine = self.find_machine(facts, &machine_ref).await?;
+        let reach = if self.plan.ssh.internal_address {
+            Reach::Internal
+        } else {
+            Reach::External
+        };
+        let host = machine.address(reach)?.to_string();
+        let identity = self.identity(&machine_ref).await?;
+        let target = SshTarget {
+            host: host.clone(),
+            port: self.plan.ssh.port,
+            user: self.plan.ssh.user.clone(),
+            identity,
+            host_keys: self.host_keys(facts, &machine_ref).await,
+        };
+        let shell = self.connect(facts, &target).await?;
+        self.emit(EventKind::Connected { host });
+        let route: Arc<dyn Route> = Arc::new(ForwardRoute::new(Arc::clone(&shell)));
+        let inside = machine.internal.map_or_else(|| machine_ref.instance.clone(), |ip| ip.to_string());
+        Ok(Site {
+            method: open_method(Arc::clone(&shell)),
+            yarn: (self.clients.yarn)(Arc::clone(&route), &inside),
+            open_flink: Arc::clone(&self.clients.flink),
+            shell,
+            route,
+            inside,
+        })
+    }
+
+    async fn find_machine(&self, facts: &ClusterFacts, machine: &MachineRef) -> Result<Machine, RunError> {
+        let gate = &self.clients.gate;
+        let found = self.retrying("finding the master", passing, || gate.find(machine)).await?;
+        match found {
+            Some(found) => Ok(found),
+            None => {
+                // A master that is gone went with its cluster: that says more.
+                self.still_there(facts.clone()).await?;
+                Err(GateError::NotFound {
+                    machine: machine.clone(),
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The keys that the machine has published and the one pinned for this very cluster.
+    async fn host_keys(&self, facts: &ClusterFacts, machine: &MachineRef) -> HostKeyPolicy {
+        let published = match self.clients.gate.host_keys(machine).await {
+            Ok(lines) => lines.iter().filter_map(|line| line.parse().ok()).collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the published host keys could not be read");
+                Vec::new()
+            }
+        };
+        let file = self.options.directory.join("known_hosts");
+        HostKeyPolicy::published(file, format!("{}.{}", machine.instance, facts.uuid), published)
+    }
+
+    /// The key to show; one of our own is let in first, under an expiry.
+    async fn identity(self: &Arc<Self>, machine: &MachineRef) -> Result<Identity, RunError> {
+        match &self.plan.ssh.identity {
+            IdentityPlan::File(file) => Ok(Identity::KeyFile(file.into())),
+            IdentityPlan::Agent => {
+                let socket = self.options.agent.clone();
+                let socket = socket.ok_or_else(|| ShellError::Agent {
+                    socket: "SSH_AUTH_SOCK".into(),
+                    problem: "is not running: the variable is not set".to_owned(),
+                })?;
+                Ok(Identity::Agent(socket))
+            }
+            IdentityPlan::Ephemeral => Ok(Identity::Ephemeral(self.admitted_key(machine).await?)),
+        }
+    }
+
+    async fn admitted_key(self: &Arc<Self>, machine: &MachineRef) -> Result<EphemeralKey, RunError> {
+        let known = lock(&self.key).clone();
+        let key = match known {
+            Some(key) => key,
+            None => EphemeralKey::generate()?,
+        };
+        *lock(&self.key) = Some(key.clone());
+        let now = self.now();
+        let until_renewal = now.checked_add(RENEWAL).unwrap_or(now);
+        let fresh = self.look(|progress| {
+            let mut keys = progress.keys.iter();
+            keys.any(|(on, known)| {
+                on == machine && known.public_key == key.public_key() && known.expires > until_renewal
+            })
+        });
+        if fresh {
+            return Ok(key);
+        }
+        let ttl = self.plan.ssh.key_ttl.as_duration();
+        let gate_key = GateKey {
+            user: self.plan.ssh.user.clone(),
+            public_key: key.public_key().to_owned(),
+            expires: now.checked_add(ttl).unwrap_or(now),
+        };
+        self.started(Intent::Enter {
+            machine: machine.clone(),
+            key: gate_key.clone(),
+        })
+        .await?;
+        let (run, machine) = (Arc::clone(self), machine.clone());
+        self.act(async move {
+            let admitted = gate_key.admitted();
+            let gate = &run.clients.gate;
+            let admit = || gate.admit(&machine, &admitted);
+            Ok(run.retrying("letting our key in", passing, admit).await?)
+        })
+        .await?;
+        Ok(key)
+    }
+
+    async fn connect(&self, facts: &ClusterFacts, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, RunError> {
+        let since = self.now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let error = match self.clients.connect.connect(target).await {
+                Ok(shell) => return Ok(shell),
+                Err(error) => error,
+            };
+            let limit = match (&error, &self.plan.ssh.identity) {
+                (ShellError::Denied { .. }, IdentityPlan::Ephemeral) => KEY_DELAY,
+                (ShellError::Denied { .. }, _) => Duration::ZERO,
+                (error, _) if error.is_typical_of_young_machines() || error.retry() != RetryHint::Never => YOUTH,
+                _ => Duration::ZERO,
+            };
+            if self.past(since, limit) || limit.is_zero() {
+                self.still_there(facts.clone()).await?;
+                return Err(error.into());
+            }
+            if pause > Duration::from_secs(1) {
+                self.emit(EventKind::Retrying {
+                    what: format!("connecting to {}", target.host),
+                    why: error.to_string(),
+                });
+            }
+            self.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(3));
+        }
+    }
+}
+
+impl GateKey {
+    /// The key as the gate takes it.
+    pub(crate) fn admitted(&self) -> AdmittedKey {
+        AdmittedKey {
+            user: self.user.clone(),
+            public_key: self.public_key.clone(),
+            expires: self.expires,
+        }
+    }
+}

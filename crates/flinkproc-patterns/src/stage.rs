@@ -1,0 +1,80 @@
+//! The steps [`Step::CheckBucket`](crate::Step::CheckBucket) and [`Step::Stage`](crate::Step::Stage): files to Cloud Storage.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flinkproc_plan::UploadPlan;
+use flinkproc_staging::{Content, LocalFile, Put};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::error::RunError;
+use crate::events::EventKind;
+use crate::run::{Run, passing};
+use crate::step::{Intent, Output};
+
+/// How many files are on their way at once.
+const AT_ONCE: usize = 16;
+
+impl Run {
+    /// Sees that the bucket can be used; until then nothing is made that costs money.
+    pub(crate) async fn check_bucket(self: &Arc<Self>) -> Result<(), RunError> {
+        if self.look(|progress| progress.bucket) {
+            return Ok(());
+        }
+        self.started(Intent::CheckBucket).await?;
+        let bucket = self.plan.staging.home.bucket();
+        let staging = &self.clients.staging;
+        self.retrying("the staging bucket", passing, || staging.check_bucket(bucket))
+            .await?;
+        self.done(Output::CheckBucket).await
+    }
+
+    /// Uploads what is not there yet.
+    pub(crate) async fn stage(self: &Arc<Self>) -> Result<(), RunError> {
+        if self.look(|progress| progress.staged) {
+            return Ok(());
+        }
+        self.started(Intent::Stage).await?;
+        let uploads = self.plan.staging.uploads.clone().into_iter();
+        let puts: Vec<Put> = futures::stream::iter(uploads)
+            .map(|upload| Arc::clone(self).put(upload))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let written = puts.iter().filter(|put| **put == Put::Written).count();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (written, present) = (count(written), count(puts.len() - written));
+        self.done(Output::Stage { written, present }).await
+    }
+
+    async fn put(self: Arc<Self>, upload: UploadPlan) -> Result<Put, RunError> {
+        planned(&upload).await?;
+        let content = Content::File(PathBuf::from(&upload.local));
+        let staging = &self.clients.staging;
+        let put = self
+            .retrying(&upload.local, passing, || staging.put_if_absent(&upload.to, &content))
+            .await?;
+        self.emit(EventKind::Staged {
+            uri: upload.to.clone(),
+            size: upload.size,
+            written: put == Put::Written,
+        });
+        Ok(put)
+    }
+}
+
+/// Sees that a local file is the one that was planned: its address is made of its planned content.
+async fn planned(upload: &UploadPlan) -> Result<(), RunError> {
+    let file = LocalFile::read(&upload.local).await?;
+    let what = if file.size != upload.size {
+        format!("it has {} bytes in place of {}", file.size, upload.size)
+    } else if file.sha256.to_string() != upload.sha256 {
+        "its content changed".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(RunError::Drifted {
+        path: upload.local.clone(),
+        what,
+    })
+}

@@ -1,0 +1,331 @@
+//! The steps of a deployment, and what is written down before and after each.
+
+use std::fmt;
+
+use flinkproc_core::{
+    Attempt, ClusterRef, ClusterUuid, ErrorCode, Explain, FailureKind, MachineRef, RequestId, Zone,
+};
+use flinkproc_dataproc::OperationName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Ending;
+use crate::verdict::Evidence;
+
+/// The steps of an ephemeral batch deployment, in their order.
+///
+/// [`Step::Stage`] and [`Step::CreateCluster`] run side by side, and so does [`Step::FetchResult`] with the two before it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// See that the staging bucket can be used, before anything is made.
+    CheckBucket,
+    /// Upload what the job needs.
+    Stage,
+    /// Make the cluster, or find it.
+    CreateCluster,
+    /// Let our key in and open the connection to the master.
+    Enter,
+    /// Hand the job to the launcher.
+    Submit,
+    /// Follow the job to its end.
+    Watch,
+    /// Cancel what still runs.
+    Cancel,
+    /// Bring the logs home.
+    SaveLogs,
+    /// Take our key out again.
+    LeaveMachine,
+    /// Delete the cluster that was made.
+    DeleteCluster,
+    /// Fetch the job's result.
+    FetchResult,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 11] = [
+        Self::CheckBucket,
+        Self::Stage,
+        Self::CreateCluster,
+        Self::Enter,
+        Self::Submit,
+        Self::Watch,
+        Self::Cancel,
+        Self::SaveLogs,
+        Self::LeaveMachine,
+        Self::DeleteCluster,
+        Self::FetchResult,
+    ];
+
+    /// The step's name, as `--until` takes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CheckBucket => "check-bucket",
+            Self::Stage => "stage",
+            Self::CreateCluster => "create-cluster",
+            Self::Enter => "enter",
+            Self::Submit => "submit",
+            Self::Watch => "watch",
+            Self::Cancel => "cancel",
+            Self::SaveLogs => "save-logs",
+            Self::LeaveMachine => "leave-machine",
+            Self::DeleteCluster => "delete-cluster",
+            Self::FetchResult => "fetch-result",
+        }
+    }
+
+    /// The steps that a run can be told to stop after.
+    pub const UNTIL: [Self; 6] = [
+        Self::CheckBucket,
+        Self::Stage,
+        Self::CreateCluster,
+        Self::Enter,
+        Self::Submit,
+        Self::Watch,
+    ];
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Step {
+    type Err = UnknownStep;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStep> {
+        let known = Self::UNTIL.into_iter().find(|step| step.as_str() == text);
+        known.ok_or_else(|| UnknownStep(text.to_owned()))
+    }
+}
+
+/// A word that names no step to stop after.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no step to stop after: check-bucket, stage, create-cluster, enter, submit or watch")]
+pub struct UnknownStep(pub String);
+
+/// What is about to happen, with every id chosen for it; durable before the first call is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Intent {
+    /// The bucket is looked at.
+    CheckBucket,
+    /// Files are uploaded; each is named by the plan.
+    Stage,
+    /// A cluster is made under this name with this request id, or found.
+    CreateCluster {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// Our id of the request.
+        request: RequestId,
+        /// Whether it is made (and so deleted in the end), or was there before.
+        ours: bool,
+    },
+    /// A public key is let in.
+    Enter {
+        /// The machine.
+        machine: MachineRef,
+        /// The key, as the gate takes it; never the private half.
+        key: GateKey,
+    },
+    /// The job is handed over as this attempt.
+    Submit {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The run is followed.
+    Watch,
+    /// Everything is brought to its end, for this reason.
+    End {
+        /// The reason.
+        reason: Ending,
+    },
+    /// The cluster is deleted with this request id.
+    DeleteCluster {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// Only this one, should another have taken its name.
+        uuid: Option<ClusterUuid>,
+        /// Our id of the request.
+        request: RequestId,
+    },
+}
+
+/// The public half of a key that was let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateKey {
+    /// The login name.
+    pub user: String,
+    /// `ssh-ed25519 AAAA…`.
+    pub public_key: String,
+    /// When it stops being accepted.
+    pub expires: Timestamp,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Output {
+    /// The bucket can be used.
+    CheckBucket,
+    /// Every file is there.
+    Stage {
+        /// How many were written.
+        written: u32,
+        /// How many were there already.
+        present: u32,
+    },
+    /// The service took the request for a cluster.
+    CreateStarted {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// The operation that makes it.
+        operation: OperationName,
+    },
+    /// The cluster runs.
+    CreateCluster(ClusterFacts),
+    /// The cluster broke while it was made; its remains are to be deleted.
+    ClusterBroken {
+        /// The cluster.
+        cluster: ClusterRef,
+        /// What the service said.
+        reason: String,
+    },
+    /// The key opened the door.
+    Enter,
+    /// The launcher has the job.
+    Submit {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The attempt can never start any more.
+    Fenced {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The run has ended, or was lost: this is what was seen of it.
+    Watch(Evidence),
+    /// What still ran was asked to end.
+    Cancel,
+    /// The logs are home.
+    SaveLogs,
+    /// The key is out.
+    LeaveMachine {
+        /// The key that was taken out.
+        public_key: String,
+    },
+    /// The cluster is gone.
+    DeleteCluster {
+        /// The cluster.
+        cluster: ClusterRef,
+    },
+    /// The result is here.
+    FetchResult,
+}
+
+/// What is needed of a running cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// Project, region and name.
+    pub cluster: ClusterRef,
+    /// Tells it from another one of that name.
+    pub uuid: ClusterUuid,
+    /// Its zone, as read back: what was asked for may differ.
+    pub zone: Option<Zone>,
+    /// The machine that is entered.
+    pub master: Option<String>,
+}
+
+impl ClusterFacts {
+    /// The machine that is entered.
+    #[must_use]
+    pub fn machine(&self) -> Option<MachineRef> {
+        Some(MachineRef {
+            project: self.cluster.project.clone(),
+            zone: self.zone.clone()?,
+            instance: self.master.clone()?,
+        })
+    }
+}
+
+/// A failure as it is written down and reported: the error's own words, without the error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step that failed, when one did.
+    pub step: Option<Step>,
+    /// The error's stable code.
+    pub code: String,
+    /// Its class, which decides the exit code.
+    #[serde(with = "kind_name")]
+    pub kind: FailureKind,
+    /// What happened; then what caused it, outermost first.
+    pub messages: Vec<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// Writes down an error with all its sources.
+    pub fn of(step: Option<Step>, error: &dyn Explain) -> Self {
+        let mut messages = vec![error.to_string()];
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            let text = inner.to_string();
+            if messages.last() != Some(&text) {
+                messages.push(text);
+            }
+            source = inner.source();
+        }
+        let code: ErrorCode = error.code();
+        Self {
+            step,
+            code: code.as_str().to_owned(),
+            kind: error.kind(),
+            messages,
+            help: error.help(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join(": "))
+    }
+}
+
+/// [`FailureKind`] by name, since flinkproc-core does not write it.
+pub(crate) mod kind_name {
+    use flinkproc_core::FailureKind;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) const fn name(kind: FailureKind) -> &'static str {
+        match kind {
+            FailureKind::Input => "input",
+            FailureKind::Credentials => "credentials",
+            FailureKind::Capacity => "capacity",
+            FailureKind::Cluster => "cluster",
+            FailureKind::Submission => "submission",
+            FailureKind::Job => "job",
+            FailureKind::Cancelled => "cancelled",
+            FailureKind::Deadline => "deadline",
+            FailureKind::Interrupted => "interrupted",
+            FailureKind::Unknown => "unknown",
+            FailureKind::Internal => "internal",
+        }
+    }
+
+    pub(crate) fn serialize<S: Serializer>(kind: &FailureKind, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name(*kind))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FailureKind, D::Error> {
+        let text = String::deserialize(from)?;
+        let known = FailureKind::ALL.into_iter().find(|kind| name(*kind) == text);
+        known.ok_or_else(|| D::Error::custom(format!("`{text}` is no kind of failure")))
+    }
+}

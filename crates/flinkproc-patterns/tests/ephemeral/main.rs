@@ -1,0 +1,7 @@
+//! The ephemeral batch on doubles: every step failed, repeated, crashed after and interrupted.
+
+mod crashes;
+mod endings;
+mod failures;
+mod keys;
+mod world;
