@@ -14,7 +14,7 @@ use crate::spec_error::SpecError;
 pub struct LocalNeed {
     /// The key that names it, such as `job.script`.
     pub key: String,
-    /// The path or pattern, joined to the spec's folder.
+    /// The path or pattern, joined to the spec's folder. In a pattern, what is special in the folder's name is in brackets.
     pub path: String,
     /// What has to be found out.
     pub kind: NeedKind,
@@ -86,16 +86,19 @@ impl Spec {
             need(key, path, NeedKind::File);
         }
         let params = Variables::of_params(&self.params, given)?;
+        let mut inputs = Vec::new();
         for (index, input) in self.staging.input.iter().enumerate() {
             let key = format!("staging.input[{index}].from");
             let path = params.expand(&key, &input.from)?;
-            let kind = if is_pattern(&path) {
-                NeedKind::Pattern
+            if is_pattern(&path) && !is_remote(&path) {
+                let path = pattern_in_folder(folder, &path);
+                let kind = NeedKind::Pattern;
+                inputs.push(LocalNeed { key, path, kind });
             } else {
-                NeedKind::File
-            };
-            need(key, &path, kind);
+                need(key, &path, NeedKind::File);
+            }
         }
+        needs.extend(inputs);
         Ok(needs)
     }
 
@@ -142,6 +145,18 @@ pub(crate) fn in_folder(folder: &str, path: &str) -> String {
     } else {
         Path::new(folder).join(path).to_string_lossy().into_owned()
     }
+}
+
+/// A pattern taken from a folder, whose own name means no pattern.
+pub(crate) fn pattern_in_folder(folder: &str, pattern: &str) -> String {
+    let mut plain = String::with_capacity(folder.len());
+    for c in folder.chars() {
+        match c {
+            '*' | '?' | '[' | ']' => plain.extend(['[', c, ']']),
+            _ => plain.push(c),
+        }
+    }
+    in_folder(&plain, pattern)
 }
 
 /// An archive's file and the directory that it is unpacked into, `env.zip#venv`; by default the file's own name, as Flink

@@ -7,7 +7,7 @@ use crate::files::LocalFacts;
 use crate::layers::LayeredSpec;
 use crate::plan::SpecSource;
 
-/// What [`plan`](crate::plan()) turns into a [`Plan`](crate::Plan).
+/// What [`plan_deployment`](crate::plan_deployment) turns into a [`Plan`](crate::Plan).
 #[derive(Clone, Debug)]
 pub struct DeployRequest {
     /// The spec; project, region and zone come in through its layers.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod cluster;
 pub mod job;
+pub mod keys;
 pub mod params;
 pub mod schema;
 pub mod ssh;
@@ -21,6 +22,7 @@ pub use cluster::{
     WorkersSpec,
 };
 pub use job::{JobSpec, ModeSpec};
+pub use keys::{SpecKey, spec_keys};
 pub use params::{ParamSpec, ParamType, Scalar};
 pub use schema::spec_schema;
 pub use ssh::SshSpec;

@@ -27,17 +27,20 @@ impl Plan {
             .uploads
             .iter()
             .map(|upload| upload.to.to_string());
-        let mut steps = vec![step(
+        let bucket = self.staging.home.bucket();
+        let title = format!("see that the bucket {bucket} is there and open to us");
+        let mut steps = vec![step("check-bucket", title, Vec::new())];
+        steps.push(step(
             "stage",
             format!("upload {files} files, {bytes} bytes, where they are not there yet"),
             uploads.collect(),
-        )];
+        ));
         if self.cluster.ours {
             let title = format!("create the cluster {name} (image {})", self.cluster.image);
             steps.push(step("create-cluster", title, vec![cluster.to_string()]));
         } else {
             let title = format!("find the cluster {name}");
-            steps.push(step("find-cluster", title, Vec::new()));
+            steps.push(step("create-cluster", title, Vec::new()));
         }
         let (key, made) = match &self.ssh.identity {
             IdentityPlan::Ephemeral => (
@@ -68,6 +71,10 @@ impl Plan {
             "bring the logs home".to_owned(),
             Vec::new(),
         ));
+        if self.ssh.identity == IdentityPlan::Ephemeral {
+            let title = format!("take the key out of {name}-m");
+            steps.push(step("leave-machine", title, Vec::new()));
+        }
         if self.cluster.ours {
             let but = match self.watch.on_failure {
                 OnFailure::Delete => "",

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use flinkproc_core::{BucketName, GcsUri};
 
 use super::{Draft, address};
-use crate::files::{LocalFact, file_name, in_folder, is_pattern, is_remote, pattern_folder};
+use crate::files::{
+    LocalFact, file_name, in_folder, is_pattern, is_remote, pattern_folder, pattern_in_folder,
+};
 use crate::interpolate::Variables;
 use crate::place::At;
 use crate::plan::{FileRole, RemoteFile, StagingPlan, UploadPlan};
@@ -136,21 +138,25 @@ impl<'a> Staged<'a> {
                 });
             }
             let path = in_folder(&request.folder, &from);
-            if !is_pattern(&path) {
+            if !is_pattern(&from) {
                 self.input(at(), &folder, &path, file_name(&path))?;
                 continue;
             }
-            let fixed = pattern_folder(&path);
-            let matches = request.files.matches.get(&path);
+            let pattern = pattern_in_folder(&request.folder, &from);
+            let fixed = in_folder(&request.folder, pattern_folder(&from));
+            let matches = request.files.matches.get(&pattern);
             let matches = matches.filter(|matches| !matches.is_empty());
             let matches = matches.ok_or_else(|| PlanError::NoMatch {
                 at: at(),
-                pattern: path.clone(),
+                pattern: path,
             })?;
             for local in matches {
+                // Who expands a pattern may drop a `./` in front.
+                let short = fixed.strip_prefix("./").unwrap_or(&fixed);
                 let below = local
-                    .strip_prefix(fixed)
-                    .unwrap_or_else(|| file_name(local));
+                    .strip_prefix(&*fixed)
+                    .or_else(|| local.strip_prefix(short));
+                let below = below.unwrap_or_else(|| file_name(local));
                 self.input(at(), &folder, local, below)?;
             }
         }

@@ -18,20 +18,20 @@ pub struct ClusterSpec {
     pub zone: Option<String>,
     /// The name of the cluster that is made. Exclusive with `prefix` and `existing`.
     pub name: Option<ClusterName>,
-    /// What the made cluster's name starts with; the deployment's id follows.
+    /// What the made cluster's name starts with; the deployment's id follows. By default `flink`.
     pub prefix: Option<ClusterName>,
     /// A cluster that is there already and is never deleted. `image` then says what it runs.
     pub existing: Option<ClusterName>,
     /// A file as `gcloud dataproc clusters export` writes it. Keys of this section go over it, the rest passes through.
     pub from: Option<String>,
-    /// The Dataproc image; it decides the versions of Flink and Python.
+    /// The Dataproc image; it decides the versions of Flink and Python. By default `2.2`.
     pub image: Option<ImageVersion>,
     /// The one master.
     pub master: MasterSpec,
-    /// The primary workers. A bare number is their count; 0 makes a single-node cluster.
+    /// The primary workers. A bare number is their count, by default 2; 0 makes a single-node cluster.
     #[schemars(with = "CountOr<WorkersSpec>")]
     pub workers: WorkersSpec,
-    /// The secondary workers. A bare number is their count.
+    /// The secondary workers. A bare number is their count, by default 0.
     #[schemars(with = "CountOr<SecondaryWorkersSpec>")]
     pub secondary_workers: SecondaryWorkersSpec,
     /// The network, by name or address. Exclusive with `subnetwork`.
@@ -46,11 +46,11 @@ pub struct ClusterSpec {
     pub scopes: Vec<String>,
     /// Whether the machines get no external address.
     pub internal_ip_only: Option<bool>,
-    /// Whether the web pages of YARN and Flink can be reached through the Component Gateway.
+    /// Whether the web pages of YARN and Flink can be reached through the Component Gateway. By default true.
     pub component_gateway: Option<bool>,
-    /// Dataproc deletes the cluster after this long without work: 5m to 14d.
+    /// Dataproc deletes the cluster after this long without work: 5m to 14d, by default 30m.
     pub max_idle: Option<Span>,
-    /// Dataproc deletes the cluster at this age: 10m to 14d.
+    /// Dataproc deletes the cluster at this age: 10m to 14d, by default the deadline and an hour.
     pub max_age: Option<Span>,
     /// Labels; `flinkproc` is taken.
     pub labels: TextMap,
@@ -108,7 +108,7 @@ pub struct WorkersSpec {
 pub struct SecondaryWorkersSpec {
     /// How many.
     pub count: Option<u32>,
-    /// Whether Google may take them away again, and at what price.
+    /// Whether Google may take them away again, and at what price. By default `spot`.
     pub preemptibility: Option<Preemptibility>,
     /// The boot disk's size, such as `100GiB`; rounded up to whole GiB.
     pub boot_disk_size: Option<ByteSize>,

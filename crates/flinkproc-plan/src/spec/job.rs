@@ -28,11 +28,11 @@ pub struct JobSpec {
     pub jars: Vec<String>,
     /// Flink's default parallelism, at least 1.
     pub parallelism: Option<u32>,
-    /// How Flink runs on YARN; `auto` is per-job on Flink 1.x and application on 2.x.
+    /// How Flink runs on YARN; `auto`, the default, is per-job on Flink 1.x and application on 2.x.
     pub mode: Option<ModeSpec>,
     /// How the job is handed over; `ssh` is the one there is.
     pub method: Option<String>,
-    /// Whether the job runs Python functions on the workers (also every `DataStream` job). `false` says that the Table API
+    /// Whether the job runs Python functions on the workers (also every `DataStream` job), by default true. `false` says that the Table API
     /// or SQL is used without them, which more images can run.
     pub python_functions: Option<bool>,
     /// Flink configuration, such as `"taskmanager.memory.process.size" = "2g"`.

@@ -34,10 +34,10 @@ impl JsonSchema for ParamSpec {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                    "type": kind,
-                    "default": scalar,
-                    "choices": {"type": "array", "items": scalar},
-                    "description": {"type": "string"}
+                    "type": {"description": "The type; by default that of `default`, or else a string.", "anyOf": [kind, {"type": "null"}]},
+                    "default": {"description": "The value when `--param` gives none; without it `--param` must.", "anyOf": [scalar, {"type": "null"}]},
+                    "choices": {"description": "The only values that are allowed.", "type": "array", "items": scalar},
+                    "description": {"description": "What the parameter is for.", "type": "string"}
                 }
             }]
         })

@@ -12,11 +12,12 @@ pub struct SshSpec {
     pub user: Option<String>,
     /// The port; by default 22.
     pub port: Option<u16>,
-    /// `ephemeral` (a new key for each deployment, let in and taken out again), `agent` (your SSH agent), or the path of
+    /// `ephemeral` (by default: a new key for each deployment, let in and taken out again), `agent` (your SSH agent), or the path of
     /// your own private key. The latter two must already be accepted by the master.
     pub identity: Option<String>,
     /// How long an ephemeral key is valid; by default the deadline and an hour.
     pub key_ttl: Option<Span>,
-    /// Whether the master's internal address is used even if it has an external one.
+    /// Whether the master's internal address is used even if it has an external one; by default as
+    /// `cluster.internal_ip_only`.
     pub internal_address: Option<bool>,
 }

@@ -11,10 +11,10 @@ use crate::plan::{OnFailure, OnInterrupt};
 #[serde(default, deny_unknown_fields)]
 pub struct WatchSpec {
     /// The one deadline of the whole deployment, counted from its start; at its end the job is cancelled and the cluster
-    /// deleted.
+    /// deleted. 1m to 14d, by default 6h.
     pub deadline: Option<Span>,
-    /// What becomes of the cluster when the job fails.
+    /// What becomes of the cluster when the job fails: `delete` (by default) or `keep`.
     pub on_failure: Option<OnFailure>,
-    /// What becomes of job and cluster on Ctrl-C.
+    /// What becomes of job and cluster on Ctrl-C: `delete` (by default) or `detach`.
     pub on_interrupt: Option<OnInterrupt>,
 }
