@@ -37,6 +37,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = Environment::new(std::env::var("PATH")?, &home, "", &cache);
     let progress = ProgressSink::new(|one| println!("{one:?}"));
     let parts = Parts::ensure(&environment, Arc::new(SystemClock), progress).await?;
-    println!("{} jars, {}", parts.yarn_jars.len(), parts.flink_home.display());
+    println!(
+        "{} jars, {}",
+        parts.yarn_jars.len(),
+        parts.flink_home.display()
+    );
     Ok(())
 }

@@ -30,7 +30,8 @@ impl Address {
             .find_map(|ip| {
                 let claim = UdpSocket::bind((ip, CLAIM)).ok()?;
                 let free = |port: u16| TcpListener::bind((ip, port)).is_ok();
-                (PORTS.into_iter().all(free) && free(ssh_port)).then_some(Self { ip, _claim: claim })
+                (PORTS.into_iter().all(free) && free(ssh_port))
+                    .then_some(Self { ip, _claim: claim })
             })
             .ok_or(SandboxError::NoAddress {
                 tried: BLOCKS.len(),

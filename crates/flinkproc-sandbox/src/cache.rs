@@ -23,7 +23,11 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) const fn new(folder: PathBuf, clock: Arc<dyn Clock>, progress: ProgressSink) -> Self {
+    pub(crate) const fn new(
+        folder: PathBuf,
+        clock: Arc<dyn Clock>,
+        progress: ProgressSink,
+    ) -> Self {
         Self {
             folder,
             clock,
@@ -34,7 +38,11 @@ impl Cache {
     /// Where a part made by this recipe lies, or would lie: another recipe makes another folder.
     pub(crate) fn path(&self, part: PartName, recipe: &str) -> PathBuf {
         let digest = Sha256::digest(recipe.as_bytes());
-        let version: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let version: String = digest
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let name = part.as_str().to_lowercase().replace(' ', "-");
         self.folder.join(format!("{name}-{version}"))
     }
@@ -184,7 +192,10 @@ mod tests {
                     Ok(())
                 }
             };
-            let path = cache.ensure(PartName::Yarn, recipe, make).await.expect("made");
+            let path = cache
+                .ensure(PartName::Yarn, recipe, make)
+                .await
+                .expect("made");
             let text = std::fs::read_to_string(path.join("jar")).expect("read");
             assert_eq!(text, recipe);
         }
@@ -202,10 +213,16 @@ mod tests {
         assert!(cache.ensure(PartName::Yarn, "r", fail).await.is_err());
         assert!(!cache.has(PartName::Yarn, "r"));
         let whole = |folder: std::path::PathBuf| async move {
-            assert!(!folder.join("half").exists(), "the rest of the first try is gone");
+            assert!(
+                !folder.join("half").exists(),
+                "the rest of the first try is gone"
+            );
             Ok(())
         };
-        cache.ensure(PartName::Yarn, "r", whole).await.expect("made");
+        cache
+            .ensure(PartName::Yarn, "r", whole)
+            .await
+            .expect("made");
         assert!(cache.has(PartName::Yarn, "r"));
     }
 

@@ -114,7 +114,11 @@ impl Cluster {
     }
 
     fn machines(&self, facts: &ClusterFacts, state: &State) -> Machines {
-        Machines::at_master(facts, self.layout.ip.into(), &[state.host_key.clone()])
+        Machines::at_master(
+            facts,
+            self.layout.ip.into(),
+            std::slice::from_ref(&state.host_key),
+        )
     }
 
     /// Starts or ends NodeManagers until there are as many as `facts` has workers.
@@ -163,6 +167,11 @@ impl Cluster {
     pub(crate) async fn end(&self, shared: &Shared) -> Result<(), SandboxError> {
         self.processes.end(shared.clock.as_ref()).await?;
         remove(&self.layout.folder)
+    }
+
+    /// Ends what runs now, without waiting.
+    pub(crate) fn kill(&self) {
+        self.processes.kill();
     }
 
     /// Every process of the cluster that runs now.

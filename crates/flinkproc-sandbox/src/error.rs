@@ -69,14 +69,12 @@ pub enum SandboxError {
         tail: String,
     },
     /// A server of the sandbox could not be opened.
-    #[error("the {server} cannot be opened on {address}")]
+    #[error("the sandbox's {server} cannot be opened")]
     NotServed {
         /// Which server.
         server: &'static str,
-        /// Where.
-        address: String,
         /// Why not.
-        source: std::io::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Processes are left that could not be ended.
     #[error("processes could not be ended: {pids:?}")]
@@ -167,7 +165,7 @@ impl Explain for SandboxError {
                 "the log above says why; often too little memory, or a Java that is not 17".to_owned()
             }
             Self::NotServed { .. } => {
-                "another program listens there: end it, or let the sandbox choose the port".to_owned()
+                "both servers listen on a free port of 127.0.0.1: see whether the loopback network is up".to_owned()
             }
             Self::LeftOver { pids } => {
                 let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();

@@ -121,10 +121,7 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
     let java = java.display();
     let flink = parts.flink_home.display();
     let classpath = hadoop_classpath(layout, parts);
-    let python = format!(
-        "#!/bin/sh\nexec '{}' \"$@\"\n",
-        parts.python.display()
-    );
+    let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", parts.python.display());
     let opens = JAVA_OPENS;
     let tool = format!(
         "run() {{ exec '{java}' -Xmx256m {QUICK} --add-opens=java.base/java.lang=ALL-UNNAMED \

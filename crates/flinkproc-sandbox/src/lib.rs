@@ -12,6 +12,7 @@ pub mod prerequisites;
 mod process;
 pub mod progress;
 pub mod runtime;
+pub mod sandbox;
 mod sshd;
 mod xml;
 mod yarn;

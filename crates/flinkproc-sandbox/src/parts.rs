@@ -104,7 +104,9 @@ fn find_one(folder: &Path, start: &str) -> Result<PathBuf, SandboxError> {
         .flatten()
         .find(|entry| starts(entry.file_name()))
         .map(|entry| entry.path())
-        .ok_or_else(|| SandboxError::file("find", folder.join(start))(std::io::ErrorKind::NotFound.into()))
+        .ok_or_else(|| {
+            SandboxError::file("find", folder.join(start))(std::io::ErrorKind::NotFound.into())
+        })
 }
 
 async fn fetch_jars(
@@ -145,7 +147,18 @@ async fn fetch_pyflink(prerequisites: &Prerequisites, folder: PathBuf) -> Result
         None => step(Path::new("python3"), &["-m", "venv", "venv"]).await?,
     }
     let python = folder.join("venv/bin/python");
-    step(&python, &["-m", "pip", "install", "--quiet", "--requirement", "requirements.txt"]).await?;
+    step(
+        &python,
+        &[
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--requirement",
+            "requirements.txt",
+        ],
+    )
+    .await?;
     fs::remove_dir_all(&temporary).map_err(SandboxError::file("remove", &temporary))?;
     let packages = find_one(&folder.join("venv/lib"), "python3.")?;
     let jar = find_one(&packages.join("site-packages/pyflink/opt"), "flink-python")?;
@@ -162,7 +175,12 @@ async fn run(
     variables: &BTreeMap<&str, PathBuf>,
 ) -> Result<(), SandboxError> {
     let name = program.display().to_string();
-    tracing::info!(part = part.as_str(), program = name, ?arguments, "fetching a part");
+    tracing::info!(
+        part = part.as_str(),
+        program = name,
+        ?arguments,
+        "fetching a part"
+    );
     let output = Command::new(program)
         .args(arguments)
         .envs(variables)
@@ -189,7 +207,10 @@ async fn run(
 
 /// The last lines of a text.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let from = lines.len().saturating_sub(count);
     lines.get(from..).unwrap_or_default().join("\n")
 }

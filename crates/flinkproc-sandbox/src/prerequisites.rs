@@ -177,11 +177,11 @@ impl Prerequisites {
                 "install OpenSSH's server (Debian: openssh-server); it need not run",
             );
         }
-        for tool in ["bash", "curl", "flock", "setsid"] {
+        for tool in ["bash", "curl", "tar", "sha256sum", "flock", "setsid"] {
             if find_beside(environment, tool).is_none() {
                 note(
                     format!("`{tool}`"),
-                    "install bash, curl and util-linux: a job's launcher uses them on the master",
+                    "install bash, curl, tar, coreutils and util-linux: a job's launcher uses them on the master",
                 );
             }
         }
@@ -228,10 +228,16 @@ impl Prerequisites {
 /// Finds a program on `PATH` or where system programs lie that are on no user's path.
 fn find_beside(environment: &Environment, name: &str) -> Option<PathBuf> {
     environment.first(name).or_else(|| {
-        ["/usr/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/lib/ssh"]
-            .iter()
-            .map(|folder| Path::new(folder).join(name))
-            .find(|file| executable(file))
+        [
+            "/usr/sbin",
+            "/usr/bin",
+            "/bin",
+            "/usr/local/sbin",
+            "/usr/lib/ssh",
+        ]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|file| executable(file))
     })
 }
 
@@ -258,7 +264,12 @@ async fn ask(program: &Path, arguments: &[&str]) -> Option<(String, String)> {
 
 async fn find_java(environment: &Environment) -> Result<PathBuf, String> {
     let mut candidates: Vec<PathBuf> = Vec::new();
-    candidates.extend(environment.java_home.iter().map(|home| home.join("bin/java")));
+    candidates.extend(
+        environment
+            .java_home
+            .iter()
+            .map(|home| home.join("bin/java")),
+    );
     candidates.extend(environment.every("java"));
     let mut installed: Vec<PathBuf> = std::fs::read_dir(&environment.java_folder)
         .into_iter()
@@ -304,7 +315,11 @@ fn java_of(settings: &str) -> Option<(PathBuf, u32)> {
         })
     };
     let version = value("java.specification.version")?;
-    let major = version.strip_prefix("1.").unwrap_or(&version).parse().ok()?;
+    let major = version
+        .strip_prefix("1.")
+        .unwrap_or(&version)
+        .parse()
+        .ok()?;
     Some((value("java.home")?.into(), major))
 }
 

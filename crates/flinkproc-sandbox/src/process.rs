@@ -1,7 +1,6 @@
 //! Starts the programs of a cluster so that none outlives the sandbox, whatever happens to it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::machine::{ProcessRef, family};
 
 /// The variable in the environment of everything that a sandbox starts; its value is the sandbox's or cluster's own folder.
 const MARK: &str = "FLINKPROC_SANDBOX";
-const RECORD: &str = "processes.jsonl";
+const RECORD: &str = "processes";
 const KEEPER: &str = include_str!("../recipes/keeper.sh");
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const ROUNDS: u32 = 500;
@@ -48,6 +47,7 @@ impl Processes {
         let mut keeper = Command::new("/bin/sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(processes.mark())
+            .arg(folder.join(RECORD))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .current_dir("/")
@@ -75,7 +75,7 @@ impl Processes {
         &self,
         program: &Path,
         arguments: &[String],
-        variables: &BTreeMap<String, String>,
+        variables: &[(&str, String)],
         log: &Path,
     ) -> Result<ProcessRef, SandboxError> {
         let out = File::create(log).map_err(SandboxError::file("write", log))?;
@@ -87,7 +87,7 @@ impl Processes {
         let child = Command::new(program)
             .args(arguments)
             .env_clear()
-            .envs(variables)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .env(MARK, &self.folder)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
@@ -103,14 +103,20 @@ impl Processes {
             .ok_or_else(|| not_started(std::io::ErrorKind::NotFound.into()))?;
         self.lock().children.push(child);
         let record = self.folder.join(RECORD);
-        let line = serde_json::to_string(&process).unwrap_or_default();
         File::options()
             .create(true)
             .append(true)
             .open(&record)
-            .and_then(|mut file| writeln!(file, "{line}"))
+            .and_then(|mut file| writeln!(file, "{} {}", process.pid, process.started))
             .map_err(SandboxError::file("write", record))?;
         Ok(process)
+    }
+
+    /// Ends what runs now, without waiting; the keeper ends the rest.
+    pub(crate) fn kill(&self) {
+        for process in self.family() {
+            process.kill();
+        }
     }
 
     /// Everything that runs for this cluster.
@@ -146,7 +152,13 @@ fn family_of(folder: &Path) -> BTreeSet<ProcessRef> {
     let record = fs::read_to_string(folder.join(RECORD)).unwrap_or_default();
     let recorded: Vec<ProcessRef> = record
         .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter_map(|line| {
+            let (pid, started) = line.split_once(' ')?;
+            Some(ProcessRef {
+                pid: pid.parse().ok()?,
+                started: started.parse().ok()?,
+            })
+        })
         .collect();
     family(&mark_of(folder), &recorded)
 }
@@ -158,7 +170,11 @@ pub(crate) async fn end_family(folder: &Path, clock: &dyn Clock) -> Result<usize
     for _ in 0..ROUNDS {
         // What was found before is asked for again: a child of a killed parent has neither its parent nor, maybe, the mark.
         left = family_of(folder);
-        left.extend(ended.iter().filter(|process: &&ProcessRef| process.is_alive()));
+        left.extend(
+            ended
+                .iter()
+                .filter(|process: &&ProcessRef| process.is_alive()),
+        );
         if left.is_empty() {
             return Ok(ended.len());
         }
@@ -171,12 +187,4 @@ pub(crate) async fn end_family(folder: &Path, clock: &dyn Clock) -> Result<usize
     Err(SandboxError::LeftOver {
         pids: left.iter().map(|process| process.pid).collect(),
     })
-}
-
-/// The variables that every process of a machine starts with.
-pub(crate) fn variables<K: AsRef<OsStr>>(pairs: &[(K, String)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(key, value)| (key.as_ref().to_string_lossy().into_owned(), value.clone()))
-        .collect()
 }

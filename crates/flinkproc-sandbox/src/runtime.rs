@@ -70,7 +70,10 @@ impl SandboxRuntime {
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessRef> {
         let clusters: Vec<Arc<Cluster>> = self.lock().values().cloned().collect();
-        clusters.iter().flat_map(|cluster| cluster.processes()).collect()
+        clusters
+            .iter()
+            .flat_map(|cluster| cluster.processes())
+            .collect()
     }
 
     /// Where the commands of a cluster's master lie (`flink`, `yarn` …), by the cluster's name.
@@ -78,10 +81,13 @@ impl SandboxRuntime {
     pub fn commands(&self, cluster: &str) -> Option<PathBuf> {
         let clusters: Vec<Arc<Cluster>> = self.lock().values().cloned().collect();
         let start = format!("{cluster}-");
-        clusters.iter().map(|cluster| cluster.layout()).find_map(|layout| {
-            let name = layout.folder.file_name()?.to_str()?;
-            name.starts_with(&start).then(|| layout.at("bin"))
-        })
+        clusters
+            .iter()
+            .map(|cluster| cluster.layout())
+            .find_map(|layout| {
+                let name = layout.folder.file_name()?.to_str()?;
+                name.starts_with(&start).then(|| layout.at("bin"))
+            })
     }
 
     /// Ends every cluster.
@@ -93,6 +99,14 @@ impl SandboxRuntime {
         let ends = clusters.iter().map(|cluster| cluster.end(&self.shared));
         let results = futures::future::join_all(ends).await;
         results.into_iter().collect()
+    }
+
+    /// Ends what runs now, without waiting for its end: for those who cannot wait.
+    pub fn kill(&self) {
+        let clusters: Vec<Arc<Cluster>> = self.lock().values().cloned().collect();
+        for cluster in clusters {
+            cluster.kill();
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Cluster>>> {
@@ -108,14 +122,14 @@ impl SandboxRuntime {
 }
 
 /// The error with its causes, for the cluster's status detail.
-fn failed(error: SandboxError) -> RuntimeError {
+fn failed(error: &SandboxError) -> RuntimeError {
     if let SandboxError::NoAddress { .. } = error {
         return RuntimeError::Stockout {
             detail: error.to_string(),
         };
     }
     let mut detail = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         detail = format!("{detail}: {cause}");
         source = cause.source();
@@ -130,16 +144,21 @@ impl ClusterRuntime for SandboxRuntime {
     }
 
     async fn create(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
-        let made = Arc::new(Cluster::claim(&self.shared, cluster).map_err(failed)?);
+        let made = Arc::new(Cluster::claim(&self.shared, cluster).map_err(|error| failed(&error))?);
         // Registered before anything starts: this future may be dropped, and `delete` follows.
         self.lock().insert(cluster.uuid.clone(), Arc::clone(&made));
-        made.start(&self.shared, cluster).await.map_err(failed)
+        made.start(&self.shared, cluster)
+            .await
+            .map_err(|error| failed(&error))
     }
 
     async fn delete(&self, cluster: &ClusterFacts) -> Result<(), RuntimeError> {
         let found = self.lock().get(&cluster.uuid).cloned();
         if let Some(found) = found {
-            found.end(&self.shared).await.map_err(failed)?;
+            found
+                .end(&self.shared)
+                .await
+                .map_err(|error| failed(&error))?;
             self.lock().remove(&cluster.uuid);
         }
         Ok(())
@@ -147,7 +166,10 @@ impl ClusterRuntime for SandboxRuntime {
 
     async fn scale(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
         let found = self.find(cluster)?;
-        found.scale(&self.shared, cluster).await.map_err(failed)
+        found
+            .scale(&self.shared, cluster)
+            .await
+            .map_err(|error| failed(&error))
     }
 
     async fn set_keys(
@@ -156,7 +178,9 @@ impl ClusterRuntime for SandboxRuntime {
         _machine: &str,
         keys: &[MetadataKey],
     ) -> Result<(), RuntimeError> {
-        self.find(cluster)?.set_keys(keys).map_err(failed)
+        self.find(cluster)?
+            .set_keys(keys)
+            .map_err(|error| failed(&error))
     }
 
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool {

@@ -15,7 +15,7 @@ use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::machine::ProcessRef;
 use crate::parts::{Parts, last_lines};
-use crate::process::{Processes, variables};
+use crate::process::Processes;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -111,7 +111,7 @@ pub(crate) fn start(
     processes.start(
         &parts.prerequisites.sshd,
         &arguments,
-        &variables(&layout.variables(parts)),
+        &layout.variables(parts),
         &layout.at("log/sshd.log"),
     )
 }
@@ -124,7 +124,9 @@ pub(crate) async fn wait_ready(
 ) -> Result<(), SandboxError> {
     let deadline = clock.now().checked_add(READY_WITHIN).unwrap_or(clock.now());
     let greets = async || {
-        let mut stream = TcpStream::connect((layout.ip, layout.ssh_port)).await.ok()?;
+        let mut stream = TcpStream::connect((layout.ip, layout.ssh_port))
+            .await
+            .ok()?;
         let mut greeting = [0; 4];
         stream.read_exact(&mut greeting).await.ok()?;
         (&greeting == b"SSH-").then_some(())
@@ -138,7 +140,12 @@ pub(crate) async fn wait_ready(
             let log = fs::read_to_string(layout.at("log/sshd.log")).unwrap_or_default();
             return Err(SandboxError::NotReady {
                 service: "OpenSSH's server".to_owned(),
-                outcome: if late { "was not ready in time" } else { "ended" }.to_owned(),
+                outcome: if late {
+                    "was not ready in time"
+                } else {
+                    "ended"
+                }
+                .to_owned(),
                 tail: last_lines(&log, 10),
             });
         }

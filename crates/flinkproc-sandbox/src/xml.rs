@@ -19,7 +19,9 @@ pub(crate) fn configuration<'a>(settings: impl IntoIterator<Item = (&'a str, Str
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

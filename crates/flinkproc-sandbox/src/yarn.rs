@@ -10,7 +10,7 @@ use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::machine::ProcessRef;
 use crate::parts::{Parts, last_lines};
-use crate::process::{Processes, variables};
+use crate::process::Processes;
 use crate::xml::configuration;
 
 /// Containers of one NodeManager: a JobManager and two TaskManagers of 1024 MiB each.
@@ -27,7 +27,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A cluster without workers runs its containers on the master, as Dataproc's single-node clusters do.
 pub(crate) fn node_count(workers: u32, memory: ByteSize) -> u32 {
     let room = memory.bytes().saturating_sub(MASTER_COST.bytes()) / NODE_COST.bytes();
-    workers.max(1).min(u32::try_from(room).unwrap_or(u32::MAX).max(1))
+    workers
+        .max(1)
+        .min(u32::try_from(room).unwrap_or(u32::MAX).max(1))
 }
 
 /// Writes the configuration that clients, daemons and containers share, and one more for each further NodeManager.
@@ -67,8 +69,14 @@ fn core_site(layout: &Layout) -> String {
         ("hadoop.tmp.dir", layout.text("tmp")),
         // Who asks the ResourceManager over HTTP may end the applications of the sandbox's user.
         ("hadoop.http.staticuser.user", layout.user.clone()),
-        ("fs.gs.impl", one("com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem")),
-        ("fs.AbstractFileSystem.gs.impl", one("com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS")),
+        (
+            "fs.gs.impl",
+            one("com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem"),
+        ),
+        (
+            "fs.AbstractFileSystem.gs.impl",
+            one("com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS"),
+        ),
         ("fs.gs.project.id", one("sandbox")),
         ("fs.gs.storage.root.url", format!("{}/", layout.storage)),
         ("fs.gs.auth.service.account.enable", one("false")),
@@ -83,7 +91,10 @@ fn capacity_scheduler() -> String {
     configuration([
         ("yarn.scheduler.capacity.root.queues", one("default")),
         ("yarn.scheduler.capacity.root.default.capacity", one("100")),
-        ("yarn.scheduler.capacity.maximum-am-resource-percent", one("0.8")),
+        (
+            "yarn.scheduler.capacity.maximum-am-resource-percent",
+            one("0.8"),
+        ),
     ])
 }
 
@@ -115,20 +126,35 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
         ("yarn.nodemanager.collector-service.address", at(8048)),
         ("yarn.nodemanager.local-dirs", folder("local")),
         ("yarn.nodemanager.log-dirs", folder("log")),
-        ("yarn.nodemanager.resource.memory-mb", NODE_MEMORY.mib().to_string()),
+        (
+            "yarn.nodemanager.resource.memory-mb",
+            NODE_MEMORY.mib().to_string(),
+        ),
         ("yarn.nodemanager.resource.cpu-vcores", one("4")),
         ("yarn.nodemanager.vmem-check-enabled", one("false")),
-        ("yarn.nodemanager.env-whitelist", one("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST")),
+        (
+            "yarn.nodemanager.env-whitelist",
+            one("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST"),
+        ),
         // A full disk of the developer is no reason to call the node unhealthy before it is really full.
         (
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage",
             one("99.5"),
         ),
         ("yarn.log-aggregation-enable", one("true")),
-        ("yarn.nodemanager.remote-app-log-dir", layout.text("app-log")),
+        (
+            "yarn.nodemanager.remote-app-log-dir",
+            layout.text("app-log"),
+        ),
         ("yarn.scheduler.minimum-allocation-mb", one("256")),
-        ("yarn.scheduler.maximum-allocation-mb", NODE_MEMORY.mib().to_string()),
-        ("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", one("200")),
+        (
+            "yarn.scheduler.maximum-allocation-mb",
+            NODE_MEMORY.mib().to_string(),
+        ),
+        (
+            "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms",
+            one("200"),
+        ),
         ("yarn.application.classpath", classpath),
     ])
 }
@@ -148,7 +174,14 @@ pub(crate) fn start_resource_manager(
     processes: &Processes,
 ) -> Result<ProcessRef, SandboxError> {
     const MAIN: &str = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
-    start(layout, parts, processes, "resourcemanager", "hadoop-conf", MAIN)
+    start(
+        layout,
+        parts,
+        processes,
+        "resourcemanager",
+        "hadoop-conf",
+        MAIN,
+    )
 }
 
 /// Starts one NodeManager.
@@ -160,7 +193,14 @@ pub(crate) fn start_node_manager(
 ) -> Result<ProcessRef, SandboxError> {
     const MAIN: &str = "org.apache.hadoop.yarn.server.nodemanager.NodeManager";
     let name = format!("nodemanager-{node}");
-    start(layout, parts, processes, &name, &format!("node-{node}/conf"), MAIN)
+    start(
+        layout,
+        parts,
+        processes,
+        &name,
+        &format!("node-{node}/conf"),
+        MAIN,
+    )
 }
 
 fn start(
@@ -180,7 +220,10 @@ fn start(
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "--add-opens=java.base/java.lang=ALL-UNNAMED",
-        &format!("-Dlog4j.configuration=file:{}", layout.text("hadoop-conf/log4j.properties")),
+        &format!(
+            "-Dlog4j.configuration=file:{}",
+            layout.text("hadoop-conf/log4j.properties")
+        ),
         &format!("-Djava.io.tmpdir={}", layout.text("tmp")),
         "-cp",
         &classpath.join(":"),
@@ -188,7 +231,7 @@ fn start(
     ];
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let log = layout.at(&format!("log/{name}.log"));
-    processes.start(&java, &arguments, &variables(&layout.variables(parts)), &log)
+    processes.start(&java, &arguments, &layout.variables(parts), &log)
 }
 
 /// Waits until the ResourceManager says that so many NodeManagers run; `daemons` must live meanwhile.
@@ -199,7 +242,10 @@ pub(crate) async fn wait_ready(
     http: &reqwest::Client,
     clock: &dyn Clock,
 ) -> Result<(), SandboxError> {
-    let url = format!("http://{}:8088/ws/v1/cluster/nodes?states=RUNNING", layout.ip);
+    let url = format!(
+        "http://{}:8088/ws/v1/cluster/nodes?states=RUNNING",
+        layout.ip
+    );
     let deadline = clock.now().checked_add(READY_WITHIN).unwrap_or(clock.now());
     loop {
         if running_nodes(http, &url).await >= u64::from(nodes) {
@@ -211,7 +257,12 @@ pub(crate) async fn wait_ready(
             let log = layout.at(&format!("log/{name}.log"));
             return Err(SandboxError::NotReady {
                 service: name.clone(),
-                outcome: if late { "was not ready in time" } else { "ended" }.to_owned(),
+                outcome: if late {
+                    "was not ready in time"
+                } else {
+                    "ended"
+                }
+                .to_owned(),
                 tail: last_lines(&std::fs::read_to_string(log).unwrap_or_default(), 15),
             });
         }
@@ -221,7 +272,12 @@ pub(crate) async fn wait_ready(
 
 async fn running_nodes(http: &reqwest::Client, url: &str) -> u64 {
     let count = async {
-        let answer = http.get(url).timeout(Duration::from_secs(5)).send().await.ok()?;
+        let answer = http
+            .get(url)
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await
+            .ok()?;
         let body: Value = answer.json().await.ok()?;
         let nodes = body.pointer("/nodes/node")?.as_array()?.len();
         u64::try_from(nodes).ok()
@@ -232,9 +288,17 @@ async fn running_nodes(http: &reqwest::Client, url: &str) -> u64 {
 /// Whether an application waits or runs; `None` when the ResourceManager does not answer.
 pub(crate) async fn is_busy(layout: &Layout, http: &reqwest::Client) -> Option<bool> {
     let url = format!("http://{}:8088/ws/v1/cluster/metrics", layout.ip);
-    let answer = http.get(url).timeout(Duration::from_secs(5)).send().await.ok()?;
+    let answer = http
+        .get(url)
+        .timeout(Duration::from_secs(5))
+        .send()
+        .await
+        .ok()?;
     let body: Value = answer.json().await.ok()?;
-    let count = |name: &str| body.pointer(&format!("/clusterMetrics/{name}")).and_then(Value::as_u64);
+    let count = |name: &str| {
+        body.pointer(&format!("/clusterMetrics/{name}"))
+            .and_then(Value::as_u64)
+    };
     Some(count("appsPending")? + count("appsRunning")? > 0)
 }
 
@@ -247,7 +311,10 @@ mod tests {
     #[test]
     fn workers_are_capped_by_memory() {
         let check = |workers, gib: u64, expected| {
-            assert_eq!(node_count(workers, ByteSize::from_mib(gib * 1024)), expected);
+            assert_eq!(
+                node_count(workers, ByteSize::from_mib(gib * 1024)),
+                expected
+            );
         };
         check(2, 24, 2);
         check(0, 24, 1);
