@@ -16,7 +16,7 @@ use std::sync::Arc;
 use flinkproc_core::{Attempt, Span};
 
 pub use self::master::{FakeMaster, MasterShell};
-use self::run::{follow, observe_until, run_ref};
+use self::run::{follow, observe_from, observe_until, run_ref};
 use crate::error::SubmitError;
 use crate::method::{Offsets, RunState, SubmissionMethod};
 
@@ -227,15 +227,10 @@ pub async fn ids_are_known_early(master: &FakeMaster, method: &Arc<dyn Submissio
         out: 1 << 40,
         err: 1 << 40,
     };
-    loop {
-        let later = method
-            .observe(&run, far, Span::from_secs(1))
-            .await
-            .expect("observed");
-        if later.jobs == seen.jobs && later.application == seen.application {
-            break;
-        }
-    }
+    observe_from(&**method, &run, far, |later| {
+        later.jobs == seen.jobs && later.application == seen.application
+    })
+    .await;
     master.touch("go");
     follow(|| Arc::clone(method), &run).await;
 }

@@ -1,4 +1,5 @@
 //! Runs the contract suite over a real OpenSSH server, with a new connection for every single call.
+#![expect(clippy::expect_used, reason = "a test's set-up fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -270,14 +270,14 @@ observe() {
   exec 7<> <(:)
   while :; do
     # The lock is looked at before `exit`: who let go of it has written that before.
-    if (( turn++ % 10 == 0 )); then
+    if (( turn++ % 20 == 0 )); then
       if held; then state=running; else state=lost; fi
     fi
     if [[ -e exit ]]; then state=ended; fi
     { read -r out_size && read -r err_size; } < <(stat --format %s out err)
     if [[ $state != running ]] || (( out_size > out || err_size > err || SECONDS >= until )); then break; fi
-    # A pause without a process: nobody ever writes there.
-    read -rt 0.12 -u 7 || :
+    # A pause without a process: nobody ever writes there. Quick at first, for those who only wait for the end.
+    if (( turn < 40 )); then read -rt 0.04 -u 7 || :; else read -rt 0.15 -u 7 || :; fi
   done
   ended=
   if [[ $state == ended ]]; then ended=$(<exit); fi

@@ -1,4 +1,8 @@
 //! Follows a run to its end, as a caller would.
+#![cfg_attr(
+    not(test),
+    expect(clippy::expect_used, reason = "a contract suite fails by panicking")
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,11 +27,19 @@ pub(super) async fn observe_until(
     run: &RunRef,
     wanted: impl Fn(&Observation) -> bool,
 ) -> Observation {
+    observe_from(method, run, Offsets::default(), wanted).await
+}
+
+/// Looks from an offset until what is seen is what is waited for.
+pub(super) async fn observe_from(
+    method: &dyn SubmissionMethod,
+    run: &RunRef,
+    from: Offsets,
+    wanted: impl Fn(&Observation) -> bool,
+) -> Observation {
     let begin = Instant::now();
     loop {
-        let seen = method
-            .observe(run, Offsets::default(), Span::from_secs(1))
-            .await;
+        let seen = method.observe(run, from, Span::from_secs(1)).await;
         let seen = seen.expect("observed");
         if wanted(&seen) {
             return seen;
