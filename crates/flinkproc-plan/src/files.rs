@@ -82,6 +82,10 @@ impl Spec {
         if let Some(from) = &self.cluster.from {
             need("cluster.from".to_owned(), from, NeedKind::Text);
         }
+        let identity = self.ssh.identity.as_deref();
+        if let Some(path) = identity.filter(|text| !matches!(*text, "ephemeral" | "agent")) {
+            need("ssh.identity".to_owned(), path, NeedKind::File);
+        }
         for (key, path) in self.job_files() {
             need(key, path, NeedKind::File);
         }
@@ -190,4 +194,55 @@ pub fn pattern_folder(pattern: &str) -> &str {
     let before = pattern.get(..wild).unwrap_or_default();
     let end = before.rfind('/').map_or(0, |at| at + 1);
     before.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NeedKind;
+    use crate::layers::Layers;
+
+    #[test]
+    fn every_local_file_is_listed_and_nothing_of_a_bucket() {
+        let text = "\
+[params]
+day = '1'
+[job]
+script = 'a.py'
+python_files = ['gs://bucket/b.py', '/abs/c.py']
+archives = ['env.zip#venv']
+[cluster]
+from = 'cluster.yaml'
+[ssh]
+identity = 'keys/id'
+[[staging.input]]
+from = 'data/${params.day}/*.csv'
+[[staging.input]]
+from = 'd.csv'
+";
+        let layers = Layers {
+            name: "flinkproc.toml",
+            text,
+            ..Layers::default()
+        };
+        let spec = layers.resolve().expect("valid").spec;
+        let given = [("day".to_owned(), "2".to_owned())];
+        let needs = spec.local_files("my [old] jobs", &given).expect("valid");
+        let needs = needs.iter().map(|need| {
+            let kind = match need.kind {
+                NeedKind::File => "file",
+                NeedKind::Pattern => "pattern",
+                NeedKind::Text => "text",
+            };
+            format!("{} {kind} {}", need.key, need.path)
+        });
+        insta::assert_snapshot!(needs.collect::<Vec<_>>().join("\n"), @"
+        cluster.from text my [old] jobs/cluster.yaml
+        ssh.identity file my [old] jobs/keys/id
+        job.script file my [old] jobs/a.py
+        job.python_files[1] file /abs/c.py
+        job.archives[0] file my [old] jobs/env.zip
+        staging.input[1].from file my [old] jobs/d.csv
+        staging.input[0].from pattern my [[]old[]] jobs/data/2/*.csv
+        ");
+    }
 }

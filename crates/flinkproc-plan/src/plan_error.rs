@@ -243,6 +243,9 @@ impl Explain for PlanError {
             Self::Conflict { first, second } => {
                 return Some(format!("Remove `{first}` or `{second}`."));
             }
+            Self::FileMissing { path, .. } if path.contains("~/") => {
+                "Write the whole path: `~` is not replaced here."
+            }
             Self::FileMissing { .. } => {
                 "Paths are taken from the spec file's own folder; check the spelling."
             }

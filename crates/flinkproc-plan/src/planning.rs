@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use flinkproc_core::{GcsUri, ImageVersion, Span};
 
+use crate::files::in_folder;
 use crate::interpolate::Variables;
 use crate::place::At;
 use crate::plan::{
@@ -52,11 +53,8 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
     let internal = cluster
         .resource
         .pointer("/config/gceClusterConfig/internalIpOnly");
-    let ssh = ssh(
-        &mut draft,
-        watch.deadline,
-        internal == Some(&serde_json::Value::Bool(true)),
-    );
+    let internal = internal == Some(&serde_json::Value::Bool(true));
+    let ssh = ssh(&mut draft, watch.deadline, internal)?;
     draft.note_outside();
     Ok(Plan {
         format: PLAN_FORMAT,
@@ -215,7 +213,7 @@ fn watch(draft: &mut Draft<'_>) -> Result<WatchPlan, PlanError> {
 /// An hour, which is what keys and clusters outlive the deadline by.
 pub(crate) const GRACE: u64 = 3600;
 
-fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> SshPlan {
+fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> Result<SshPlan, PlanError> {
     let request = draft.request;
     let written = &draft.spec().ssh;
     let user = draft.or("ssh.user", written.user.clone(), || {
@@ -238,7 +236,12 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> SshPlan {
     let identity = match identity.as_str() {
         "ephemeral" => IdentityPlan::Ephemeral,
         "agent" => IdentityPlan::Agent,
-        path => IdentityPlan::File(path.to_owned()),
+        path => {
+            let path = in_folder(&request.folder, path);
+            let at = draft.at("ssh.identity");
+            staging::look_at(request, at, &path, staging::Demand::Any)?;
+            IdentityPlan::File(path)
+        }
     };
     let longest = Span::from_secs(deadline.as_secs() + GRACE);
     let key_ttl = draft.or("ssh.key_ttl", written.key_ttl, || {
@@ -252,13 +255,13 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> SshPlan {
     let internal_address = draft.or("ssh.internal_address", written.internal_address, || {
         (internal, "cluster.internal_ip_only".to_owned())
     });
-    SshPlan {
+    Ok(SshPlan {
         user,
         port,
         identity,
         key_ttl,
         internal_address,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl<'a> Staged<'a> {
             }
         } else {
             let local = in_folder(&self.request.folder, path);
-            let (size, sha256) = self.look_at(at(), &local, demand)?;
+            let (size, sha256) = look_at(self.request, at(), &local, demand)?;
             let object = format!("flinkproc/{sha256}/{name}");
             let to = GcsUri::new(self.home.bucket().clone(), object)
                 .map_err(|error| PlanError::name(at(), &error))?;
@@ -166,7 +166,7 @@ impl<'a> Staged<'a> {
     fn input(&mut self, at: At, folder: &str, local: &str, below: &str) -> Result<(), PlanError> {
         let to = self.home.join(&format!("input/{folder}{below}"));
         let to = to.map_err(|error| PlanError::name(at.clone(), &error))?;
-        let (size, sha256) = self.look_at(at, local, Demand::Any)?;
+        let (size, sha256) = look_at(self.request, at, local, Demand::Any)?;
         if let Some(first) = self.uploads.get(&to).filter(|first| first.local != local) {
             return Err(PlanError::SameName {
                 name: to.to_string(),
@@ -188,30 +188,36 @@ impl<'a> Staged<'a> {
         self.uploads.entry(to).or_insert(plan);
     }
 
-    fn look_at(&self, at: At, local: &str, demand: Demand) -> Result<(u64, String), PlanError> {
-        let path = local.to_owned();
-        match self.request.files.files.get(local) {
-            None | Some(LocalFact::Missing) => Err(PlanError::FileMissing { at, path }),
-            Some(LocalFact::Directory) => Err(PlanError::FileIsDirectory { at, path }),
-            Some(LocalFact::Unreadable(reason)) => Err(PlanError::FileUnreadable {
-                at,
-                path,
-                reason: reason.clone(),
-            }),
-            Some(LocalFact::File { size: 0, .. }) if demand == Demand::Script => {
-                Err(PlanError::FileEmpty { at, path })
-            }
-            Some(LocalFact::File { utf8: false, .. }) if demand == Demand::Script => {
-                Err(PlanError::FileNotUtf8 { at, path })
-            }
-            Some(LocalFact::File { size, sha256, .. }) => Ok((*size, sha256.clone())),
-        }
-    }
-
     pub(super) fn into_plan(self) -> StagingPlan {
         StagingPlan {
             home: self.home,
             uploads: self.uploads.into_values().collect(),
         }
+    }
+}
+
+/// Size and digest of a local file that is as it has to be.
+pub(super) fn look_at(
+    request: &DeployRequest,
+    at: At,
+    local: &str,
+    demand: Demand,
+) -> Result<(u64, String), PlanError> {
+    let path = local.to_owned();
+    match request.files.files.get(local) {
+        None | Some(LocalFact::Missing) => Err(PlanError::FileMissing { at, path }),
+        Some(LocalFact::Directory) => Err(PlanError::FileIsDirectory { at, path }),
+        Some(LocalFact::Unreadable(reason)) => Err(PlanError::FileUnreadable {
+            at,
+            path,
+            reason: reason.clone(),
+        }),
+        Some(LocalFact::File { size: 0, .. }) if demand == Demand::Script => {
+            Err(PlanError::FileEmpty { at, path })
+        }
+        Some(LocalFact::File { utf8: false, .. }) if demand == Demand::Script => {
+            Err(PlanError::FileNotUtf8 { at, path })
+        }
+        Some(LocalFact::File { size, sha256, .. }) => Ok((*size, sha256.clone())),
     }
 }

@@ -7,7 +7,7 @@ use super::plan_deployment;
 use crate::files::{LocalFact, LocalFacts};
 use crate::layers::{Layers, Provided};
 use crate::place::Source;
-use crate::plan::Plan;
+use crate::plan::{IdentityPlan, Plan};
 use crate::plan_error::PlanError;
 use crate::request::{DeployRequest, SandboxFacts, sha256_hex};
 
@@ -482,6 +482,52 @@ fn an_exported_cluster_passes_through_below_the_typed_keys() {
     PyFlink 1.15.4 exists for Python 3.6 to 3.8 and image 2.1.15-debian11 has 3.10: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed
     the cluster has 3 masters; one is recommended: Dataproc's high availability does not cover Flink
     ");
+}
+
+#[test]
+fn secondary_workers_are_spot_unless_written_otherwise() {
+    let check = |flags: &[&str], expected: Option<&str>| {
+        let plan = with(flags).planned();
+        let kind = plan
+            .cluster
+            .resource
+            .pointer("/config/secondaryWorkerConfig/preemptibility");
+        assert_eq!(kind.and_then(Value::as_str), expected, "{flags:?}");
+    };
+    check(&[], None);
+    check(&["cluster.secondary_workers=0"], None);
+    check(&["cluster.secondary_workers=2"], Some("SPOT"));
+    for (written, name) in [
+        ("spot", "SPOT"),
+        ("preemptible", "PREEMPTIBLE"),
+        ("non-preemptible", "NON_PREEMPTIBLE"),
+    ] {
+        let flag = format!("cluster.secondary_workers.preemptibility={written}");
+        check(&["cluster.secondary_workers=2", &flag], Some(name));
+    }
+    // What is the built-in value as well is not noted when it was written.
+    let flags = [
+        "cluster.secondary_workers=2",
+        "cluster.secondary_workers.preemptibility=spot",
+    ];
+    assert!(
+        with(&flags)
+            .planned()
+            .defaults
+            .iter()
+            .all(|taken| !taken.key.ends_with("preemptibility"))
+    );
+}
+
+#[test]
+fn a_key_of_ones_own_is_a_file_and_internal_machines_are_met_inside() {
+    let plan = with(&["ssh.identity=lib.zip", "cluster.internal_ip_only=true"]).planned();
+    assert_eq!(
+        plan.ssh.identity,
+        IdentityPlan::File("jobs/lib.zip".to_owned())
+    );
+    assert!(plan.ssh.internal_address);
+    assert!(plan.steps().iter().all(|step| step.id != "leave-machine"));
 }
 
 #[test]

@@ -153,7 +153,7 @@ pub struct InitializationActionSpec {
     pub timeout: Option<Span>,
 }
 
-/// For the schema: a number of machines, or a table.
+/// A number of machines, or a table that says more.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(

@@ -13,7 +13,7 @@ pub struct SshSpec {
     /// The port; by default 22.
     pub port: Option<u16>,
     /// `ephemeral` (by default: a new key for each deployment, let in and taken out again), `agent` (your SSH agent), or the path of
-    /// your own private key. The latter two must already be accepted by the master.
+    /// your own private key (without `~`). The latter two must already be accepted by the master.
     pub identity: Option<String>,
     /// How long an ephemeral key is valid; by default the deadline and an hour.
     pub key_ttl: Option<Span>,

@@ -41,6 +41,10 @@ fn wrong_files_are_refused() {
     SPC035: `staging.input[0].from` at --set staging.input cannot be `gs://b/c`: an input is a local file or pattern, and goes to a folder below `input/`
     help: Nothing was created; change the value and run it again.
     ");
+    insta::assert_snapshot!(check("ssh.identity=~/.ssh/id"), @"
+    SPC022: there is no file `jobs/~/.ssh/id`, named by `ssh.identity` at --set ssh.identity
+    help: Write the whole path: `~` is not replaced here.
+    ");
     insta::assert_snapshot!(check("cluster.from=other.yaml"), @"
     SPC022: there is no file `jobs/other.yaml`, named by `cluster.from` at --set cluster.from
     help: Paths are taken from the spec file's own folder; check the spelling.
