@@ -1,28 +1,79 @@
 //! The Dataproc API, and what else a deployment calls, on one machine.
+//!
+//! Dataproc v1 over REST for clusters and their operations — states, request ids, validation, errors of the real shape,
+//! idle and age timers on a clock that can be moved on — and the calls of Compute Engine by which a deployment finds a
+//! machine and lets a key in. What a cluster *is* comes in through [`ClusterRuntime`]: [`ScriptedRuntime`] here gives each
+//! a real SSH server and a fake `flink`; others bring real parts.
+//!
+//! It refuses to listen beyond loopback, because it asks nobody who they are. It checks no permissions and keeps nothing
+//! when it ends. Calls that it does not know answer 501 with "not emulated"; jobs, autoscaling policies, OS Login and IAP
+//! are among them, and so is `:diagnose`.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use dataproc_emulator::{Emulator, EmulatorOptions, ScriptedRuntime};
+//!
+//! let runtime = Arc::new(ScriptedRuntime::without_machines());
+//! let emulator = Emulator::start(runtime, EmulatorOptions::default()).await?;
+//!
+//! let clusters = format!("{}/v1/projects/my-project/regions/europe-west1/clusters", emulator.url());
+//! let lifecycle = serde_json::json!({"autoDeleteTtl": "3600s"});
+//! let cluster = serde_json::json!({"clusterName": "mine", "config": {"lifecycleConfig": lifecycle}});
+//! let client = reqwest::Client::new();
+//! client.post(&clusters).json(&cluster).send().await?.error_for_status()?;
+//! assert_eq!(emulator.clusters().len(), 1);
+//!
+//! emulator.advance(Duration::from_secs(3601)).await;
+//! let answer = client.get(format!("{clusters}/mine")).send().await?;
+//! assert!(answer.status() == 404 || answer.text().await?.contains("DELETING"));
+//! emulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Reading order: [`runtime`] is the joint, [`emulator`] starts and stops everything; `routes` says which call goes where;
+//! `clusters`, `operations` and `compute` are the calls, one file for each family of them; `lifecycle`, `update` and
+//! `timers` are what happens to a cluster, `service` is what is known of all; `resource`, `schema`, `filter` and `listing`
+//! read requests, `failure` refuses them; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
 
-mod admin;
-mod clock;
+pub mod runtime;
+
+pub mod emulator;
+mod server;
+
+mod routes;
+
 mod clusters;
 mod compute;
-mod emulator;
-mod failure;
-mod faults;
-mod filter;
-mod lifecycle;
-mod listing;
-mod machines;
 mod operations;
-mod resource;
-mod routes;
-pub mod runtime;
-mod schema;
-mod server;
+
+mod lifecycle;
+mod machines;
 mod service;
 mod timers;
 mod update;
+
+mod clock;
+mod failure;
+mod filter;
+mod listing;
+mod resource;
+mod schema;
+
+mod admin;
+pub mod faults;
+
+pub mod scripted;
 
 pub use emulator::{Emulator, EmulatorOptions, StartError};
 pub use faults::{FaultEffect, FaultRule, Faults};
 pub use runtime::{
     ClusterFacts, ClusterRuntime, JobEnd, JobFacts, Machine, Machines, MetadataKey, RuntimeError,
+};
+pub use scripted::{
+    Addresses, FlinkScript, ScriptedMachine, ScriptedOptions, ScriptedRuntime, YarnEnd,
 };

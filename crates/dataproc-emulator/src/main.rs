@@ -1,0 +1,103 @@
+//! The program `dataproc-emulator`: the API over scripted clusters, until it is interrupted.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, ValueEnum};
+use dataproc_emulator::{Addresses, Emulator, EmulatorOptions, ScriptedOptions, ScriptedRuntime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The Dataproc API, and what else a deployment calls, on this machine.
+///
+/// Clusters are scripted: a real SSH server, a `flink` that does nothing, and YARN's and Flink's answers.
+#[derive(Debug, Parser)]
+#[command(name = "dataproc-emulator", version)]
+struct Arguments {
+    /// Loopback address and port; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Folder of a Cloud Storage emulator to start too, on a port of its own
+    #[arg(long)]
+    storage_root: Option<PathBuf>,
+    /// What machines clusters have
+    #[arg(long, value_enum, default_value_t = MachineKind::Shared)]
+    machines: MachineKind,
+    /// Port of the SSH servers of machines with an address of their own
+    #[arg(long, default_value_t = 2222)]
+    ssh_port: u16,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum MachineKind {
+    /// None: a cluster is nothing but its name
+    None,
+    /// Machines at 127.0.0.1, on free ports
+    Shared,
+    /// Machines at loopback addresses of their own, YARN at port 8088 (Linux)
+    Own,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("error: {error}");
+            let mut cause = error.source();
+            while let Some(source) = cause {
+                text = format!("{text}: {source}");
+                cause = source.source();
+            }
+            // Nobody may be reading any more.
+            writeln!(std::io::stderr(), "{text}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let mut options = EmulatorOptions::default().listen(arguments.listen);
+    let mut told = Vec::new();
+    let mut storage = None;
+    if let Some(root) = arguments.storage_root {
+        let started = gcs_emulator::Emulator::start(gcs_emulator::Options::new(root)).await?;
+        told.push(format!("STORAGE_EMULATOR_HOST={}", started.url()));
+        options = options.storage(started.url());
+        storage = Some(started);
+    }
+    let mut scripted = ScriptedOptions::default();
+    scripted.machines = !matches!(arguments.machines, MachineKind::None);
+    if let MachineKind::Own = arguments.machines {
+        scripted.addresses = Addresses::Own {
+            ssh_port: arguments.ssh_port,
+        };
+    }
+    let runtime = Arc::new(ScriptedRuntime::new(scripted));
+    let emulator = Emulator::start(runtime, options).await?;
+    let url = emulator.url();
+    let mut out = std::io::stdout();
+    // For whoever started it with port 0: what gcloud and Google's clients have to be told.
+    writeln!(out, "{url}")?;
+    writeln!(out, "CLOUDSDK_API_ENDPOINT_OVERRIDES_DATAPROC={url}/")?;
+    writeln!(
+        out,
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE={url}/compute/v1/"
+    )?;
+    for line in told {
+        writeln!(out, "{line}")?;
+    }
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    emulator.stop().await;
+    if let Some(storage) = storage {
+        storage.stop().await;
+    }
+    Ok(())
+}
