@@ -26,7 +26,12 @@ pub trait Staging: Debug + Send + Sync + 'static {
     async fn stat(&self, object: &GcsUri) -> Result<Option<ObjectMeta>, StagingError>;
 
     /// Reads up to `length` bytes from `offset`; fewer at the object's end, none behind it. Idempotent.
-    async fn read_range(&self, object: &GcsUri, offset: u64, length: u64) -> Result<Bytes, StagingError>;
+    async fn read_range(
+        &self,
+        object: &GcsUri,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StagingError>;
 
     /// Lists the objects whose names start with `prefix`, in the order of their names. Idempotent.
     async fn list(&self, prefix: &GcsUri) -> Result<Vec<ObjectMeta>, StagingError>;

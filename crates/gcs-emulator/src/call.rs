@@ -1,10 +1,12 @@
 //! One call: what is asked, of what, and who answers it.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -84,6 +86,11 @@ async fn route(target: Target, call: Call) -> Result<Response, Failure> {
                 "locationType": "region",
                 "hierarchicalNamespace": {"enabled": false},
             })))
+        }
+        ("GET", Target::Folders(name)) => {
+            // No bucket here has any: `gcloud storage rm -r` asks before it deletes one.
+            call.server.store.bucket(&name)?;
+            Ok(ok(&json!({"items": []})))
         }
         ("GET", Target::Objects(bucket)) => listing::list(&call, &bucket),
         ("GET", Target::Download(bucket, name)) => download::media(call, bucket, name).await,
@@ -174,11 +181,15 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The whole of a small body.
+    /// The whole of a small body. Google's Java clients compress theirs.
     pub(crate) async fn small_body(self) -> Result<Bytes, Failure> {
-        axum::body::to_bytes(self.body, SMALL_BODY)
+        let compressed = self
+            .header(header::CONTENT_ENCODING.as_str())
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
+        let body = axum::body::to_bytes(self.body, SMALL_BODY)
             .await
-            .map_err(|_| Failure::BodyEndedEarly)
+            .map_err(|_| Failure::BodyEndedEarly)?;
+        if compressed { unpack(&body) } else { Ok(body) }
     }
 
     /// A small JSON body; an empty one is an empty object.
@@ -189,6 +200,17 @@ impl Call {
     pub(crate) fn not_emulated(&self) -> Failure {
         Failure::NotEmulated(format!("{} {}", self.method, self.path))
     }
+}
+
+fn unpack(body: &[u8]) -> Result<Bytes, Failure> {
+    let mut plain = Vec::new();
+    GzDecoder::new(body)
+        .take(SMALL_BODY as u64)
+        .read_to_end(&mut plain)
+        .map_err(|_| {
+            Failure::Invalid("the body is not the gzip that it claims to be".to_owned())
+        })?;
+    Ok(plain.into())
 }
 
 /// Reads JSON; nothing at all is an empty object.

@@ -24,6 +24,9 @@ struct Arguments {
     /// Bucket to make unless it is there; may be given several times
     #[arg(long = "bucket")]
     buckets: Vec<String>,
+    /// Tell every request on stderr
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 #[tokio::main]
@@ -44,6 +47,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    if arguments.verbose {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(std::io::stderr)
+            .init();
+    }
     let mut options = Options::new(arguments.root).listen(arguments.listen);
     if let Some(url) = arguments.public_url {
         options = options.public_url(url);

@@ -27,6 +27,8 @@ pub(crate) enum Target {
     Bucket(String),
     /// `/storage/v1/b/B/storageLayout`.
     StorageLayout(String),
+    /// `/storage/v1/b/B/managedFolders` or `folders`.
+    Folders(String),
     /// `/storage/v1/b/B/o`.
     Objects(String),
     /// `/storage/v1/b/B/o/O`.
@@ -80,6 +82,7 @@ impl Target {
         match rest {
             "" => return Ok(Self::Bucket(bucket)),
             "storageLayout" => return Ok(Self::StorageLayout(bucket)),
+            "managedFolders" | "folders" => return Ok(Self::Folders(bucket)),
             "o" | "o/" => return Ok(Self::Objects(bucket)),
             _ => {}
         }

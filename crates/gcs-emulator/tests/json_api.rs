@@ -1,5 +1,7 @@
 //! The JSON API over the wire, as its clients use it.
 
+#![expect(clippy::expect_used, reason = "a helper that fails is a failing test")]
+
 use gcs_emulator::{Emulator, Options};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -296,6 +298,13 @@ async fn objects_are_made_of_objects() {
     assert_eq!(answer["done"], true);
     assert_eq!(answer["resource"]["name"], "sub/one");
     assert_eq!(bench.text("sub%2Fone").await, "hello ");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, b"{\"contentType\": \"text/x\"}").expect("pack");
+    let request = bench
+        .call("POST", rewrite)
+        .header("content-encoding", "gzip");
+    let answer = json_of(request.body(packed.finish().expect("pack")), 200).await;
+    assert_eq!(answer["resource"]["contentType"], "text/x");
     let copy = "/storage/v1/b/buc/o/two%2F2/copyTo/b/buc/o/two?ifGenerationMatch=0";
     json_of(bench.call("POST", copy), 200).await;
     json_of(bench.call("POST", copy), 412).await;
@@ -355,6 +364,7 @@ async fn buckets_come_and_go_empty_and_what_is_unknown_says_so() {
     json_of(create(), 409).await;
     let listed = json_of(bench.call("GET", "/storage/v1/b?project=p&prefix=o"), 200).await;
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
+    json_of(bench.call("GET", "/storage/v1/b/other/managedFolders"), 200).await;
     json_of(bench.call("DELETE", "/storage/v1/b/other"), 204).await;
     json_of(bench.call("GET", "/storage/v1/b/other"), 404).await;
     bench.put("full", "").await;
