@@ -196,9 +196,18 @@ pub fn pattern_folder(pattern: &str) -> &str {
     before.get(..end).unwrap_or_default()
 }
 
+/// A match's path below the pattern's folder. Whoever expands a pattern may drop or add a `./` in front.
+pub(crate) fn below<'a>(folder: &str, path: &'a str) -> &'a str {
+    let folder = folder.strip_prefix("./").unwrap_or(folder);
+    let plain = path.strip_prefix("./").unwrap_or(path);
+    plain
+        .strip_prefix(folder)
+        .unwrap_or_else(|| file_name(path))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::NeedKind;
+    use super::{NeedKind, below};
     use crate::layers::Layers;
 
     #[test]
@@ -244,5 +253,19 @@ from = 'd.csv'
         staging.input[1].from file my [old] jobs/d.csv
         staging.input[0].from pattern my [[]old[]] jobs/data/2/*.csv
         ");
+    }
+
+    #[test]
+    fn a_match_keeps_its_path_below_the_pattern() {
+        for (folder, path) in [
+            ("data/", "data/x/a"),
+            ("./data/", "data/x/a"),
+            ("data/", "./data/x/a"),
+            ("", "x/a"),
+            ("../d/", "../d/x/a"),
+        ] {
+            assert_eq!(below(folder, path), "x/a", "{folder} {path}");
+        }
+        assert_eq!(below("other/", "data/x/a"), "a");
     }
 }

@@ -6,7 +6,8 @@ use flinkproc_core::{BucketName, GcsUri};
 
 use super::{Draft, address};
 use crate::files::{
-    LocalFact, file_name, in_folder, is_pattern, is_remote, pattern_folder, pattern_in_folder,
+    LocalFact, below, file_name, in_folder, is_pattern, is_remote, pattern_folder,
+    pattern_in_folder,
 };
 use crate::interpolate::Variables;
 use crate::place::At;
@@ -151,12 +152,7 @@ impl<'a> Staged<'a> {
                 pattern: path,
             })?;
             for local in matches {
-                // Who expands a pattern may drop a `./` in front.
-                let short = fixed.strip_prefix("./").unwrap_or(&fixed);
-                let below = local
-                    .strip_prefix(&*fixed)
-                    .or_else(|| local.strip_prefix(short));
-                let below = below.unwrap_or_else(|| file_name(local));
+                let below = below(&fixed, local);
                 self.input(at(), &folder, local, below)?;
             }
         }
