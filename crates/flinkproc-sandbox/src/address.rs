@@ -45,7 +45,7 @@ impl Address {
 
 /// The port OpenSSH gets on every cluster: 22 where this user may bind it, else [`HIGH_SSH_PORT`].
 #[must_use]
-pub(crate) fn ssh_port() -> u16 {
+pub fn ssh_port() -> u16 {
     // An address that no cluster uses, so that a server of the machine itself on port 22 does not matter.
     let probe = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 9, 22)), 22);
     match TcpListener::bind(probe) {

@@ -383,3 +383,125 @@ impl fmt::Display for Missing {
         write!(f, "{}: {}", self.found, self.install)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Environment, Interpreter, Needs, Prerequisites, find_python, java_of};
+    use crate::error::SandboxError;
+
+    /// A folder of programs that answer as told.
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        /// Another process writes the programs: were it this one, a fork of a parallel test could hold one open for writing while
+        /// it is to be run.
+        #[expect(clippy::disallowed_methods, reason = "a test may block")]
+        fn new(programs: &[(&str, &str)]) -> Self {
+            const WRITE: &str = r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod +x "$1""#;
+            let machine = Self(tempfile::tempdir().expect("made"));
+            for (name, answer) in programs {
+                let file = machine.0.path().join(name);
+                let mut shell = std::process::Command::new("/bin/sh");
+                let shell = shell.args(["-c", WRITE, "write"]).arg(&file).arg(answer);
+                assert!(shell.status().expect("runs").success());
+            }
+            machine
+        }
+
+        fn environment(&self) -> Environment {
+            let folder = self.0.path();
+            let mut environment = Environment::new(folder, folder, "someone", folder);
+            environment.java_folder = folder.join("no-javas");
+            environment
+        }
+    }
+
+    const OLD: &str = "echo 3.6";
+    const GOOD: &str = "echo 3.11";
+    /// As a shim of pyenv answers for a version that is not chosen.
+    const SHIM: &str = "echo 'pyenv: command not found' >&2; exit 127";
+
+    #[tokio::test]
+    async fn an_interpreter_is_chosen_by_what_it_answers_not_by_its_name() {
+        let check = async |programs: &[(&str, &str)], expected: Result<&str, &str>| {
+            let machine = Machine::new(programs);
+            let name = |path: &Path| {
+                path.file_name()
+                    .map(|one| one.to_string_lossy().into_owned())
+            };
+            let found = find_python(&machine.environment()).await;
+            match (&found, expected) {
+                (Ok(Interpreter::Python(path, _) | Interpreter::Uv(path)), Ok(expected)) => {
+                    assert_eq!(name(path).as_deref(), Some(expected));
+                }
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+                _ => panic!("{programs:?} gave {found:?}"),
+            }
+        };
+        check(&[("python3.11", GOOD), ("python3", OLD)], Ok("python3.11")).await;
+        check(&[("python3.11", SHIM), ("python3", GOOD)], Ok("python3")).await;
+        check(&[("python3", OLD), ("uv", "echo uv 1")], Ok("uv")).await;
+        check(
+            &[("python3", OLD), ("uv", SHIM)],
+            Err("python3 is Python 3.6"),
+        )
+        .await;
+        check(&[("python3.9", SHIM)], Err("python3.9 does not run")).await;
+        check(&[], Err("3.11")).await;
+    }
+
+    #[tokio::test]
+    async fn the_chosen_interpreter_is_taken_and_no_other() {
+        let machine = Machine::new(&[("mine", OLD), ("python3.11", GOOD)]);
+        let mut environment = machine.environment();
+        environment.python = Some(machine.0.path().join("mine"));
+        let error = find_python(&environment).await.expect_err("is too old");
+        assert!(error.contains("mine is Python 3.6"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn everything_that_is_missing_is_named_at_once() {
+        let java = "echo 'java.specification.version = 25' >&2; echo 'java.home = /j' >&2";
+        let machine = Machine::new(&[("java", java)]);
+        let error = Prerequisites::find(&machine.environment(), Needs::EVERYTHING).await;
+        let Err(SandboxError::Prerequisites { missing }) = error else {
+            panic!("found it all: {error:?}")
+        };
+        let found: Vec<&str> = missing.iter().map(|one| one.found.as_str()).collect();
+        assert!(
+            found
+                .iter()
+                .any(|one| one.starts_with("Java 17") && one.contains("is Java 25"))
+        );
+        assert!(found.contains(&"Maven"));
+        assert!(found.iter().any(|one| one.contains("PyFlink")));
+        assert!(missing.iter().all(|one| one.install.contains(' ')));
+        assert!(
+            std::fs::read_dir(machine.0.path()).expect("there").count() == 1,
+            "nothing is written"
+        );
+    }
+
+    #[test]
+    fn versions_of_java() {
+        let check = |text: &str, expected: Option<u32>| {
+            assert_eq!(
+                java_of(text).map(|(_, version)| version),
+                expected,
+                "{text}"
+            );
+        };
+        check(
+            "    java.home = /usr/lib/jvm/j\n    java.specification.version = 17\n",
+            Some(17),
+        );
+        check(
+            "java.home = /j\njava.specification.version = 1.8\n",
+            Some(8),
+        );
+        check("java.specification.version = 17\n", None);
+        check("", None);
+    }
+}

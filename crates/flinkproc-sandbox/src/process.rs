@@ -188,3 +188,80 @@ pub(crate) async fn end_family(folder: &Path, clock: &dyn Clock) -> Result<usize
         pids: left.iter().map(|process| process.pid).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use flinkproc_core::ManualClock;
+    use jiff::Timestamp;
+
+    use super::{Processes, end_family};
+    use crate::machine::ProcessRef;
+
+    /// Starts a program with a child that has left its group, as a YARN container does.
+    fn start(folder: &Path) -> (Processes, BTreeSet<ProcessRef>) {
+        let processes = Processes::new(folder).expect("watches");
+        let script = "setsid sh -c 'sleep 600' & sleep 600";
+        let arguments = ["-c".to_owned(), script.to_owned()];
+        let path = [("PATH", "/usr/bin:/bin".to_owned())];
+        processes
+            .start(Path::new("/bin/sh"), &arguments, &path, &folder.join("log"))
+            .expect("starts");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let sleeps = |family: &BTreeSet<ProcessRef>| {
+            let name =
+                |one: &ProcessRef| std::fs::read_to_string(format!("/proc/{}/comm", one.pid));
+            let names = family.iter().map(|one| name(one).unwrap_or_default());
+            names.filter(|name| name.trim() == "sleep").count()
+        };
+        loop {
+            let family = processes.family();
+            if sleeps(&family) == 2 {
+                return (processes, family);
+            }
+            assert!(Instant::now() < deadline, "{family:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn wait_gone(family: &BTreeSet<ProcessRef>) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while family.iter().any(|one| one.is_alive()) {
+            assert!(Instant::now() < deadline, "{family:?} lives on");
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn ending_takes_the_whole_family_and_the_keeper() {
+        let folder = tempfile::tempdir().expect("made");
+        let (processes, family) = start(folder.path());
+        let clock = ManualClock::eager(Timestamp::UNIX_EPOCH);
+        let ended = processes.end(&clock).await.expect("ended");
+        assert!(ended >= family.len());
+        assert!(family.iter().all(|one| !one.is_alive()));
+    }
+
+    #[tokio::test]
+    async fn what_is_only_dropped_is_ended_by_the_keeper() {
+        let folder = tempfile::tempdir().expect("made");
+        let (processes, family) = start(folder.path());
+        drop(processes);
+        wait_gone(&family);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_sandbox_left_is_ended_by_the_next() {
+        let folder = tempfile::tempdir().expect("made");
+        let (processes, family) = start(folder.path());
+        let clock = ManualClock::eager(Timestamp::UNIX_EPOCH);
+        let ended = end_family(folder.path(), &clock).await.expect("ended");
+        assert!(ended >= family.len());
+        wait_gone(&family);
+        assert_eq!(end_family(folder.path(), &clock).await.expect("none"), 0);
+        drop(processes);
+    }
+}

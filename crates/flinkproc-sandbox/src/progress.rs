@@ -13,8 +13,6 @@ pub enum PartName {
     GcsConnector,
     /// Flink and PyFlink in a virtual environment.
     PyFlink,
-    /// Archives of loaded classes, so that Java starts faster.
-    ClassArchives,
 }
 
 impl PartName {
@@ -25,7 +23,6 @@ impl PartName {
             Self::Yarn => "YARN",
             Self::GcsConnector => "GCS connector",
             Self::PyFlink => "PyFlink",
-            Self::ClassArchives => "class archives",
         }
     }
 
@@ -36,7 +33,6 @@ impl PartName {
             Self::Yarn => 74 << 20,
             Self::GcsConnector => 40 << 20,
             Self::PyFlink => 718 << 20,
-            Self::ClassArchives => 120 << 20,
         }
     }
 }
