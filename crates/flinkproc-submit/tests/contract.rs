@@ -61,3 +61,11 @@ async fn loses_no_byte() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_without_curl_fetches_with_python() {
+    let mut master = FakeMaster::start().await;
+    master.make_bare().await;
+    let method: Arc<dyn SubmissionMethod> = Arc::new(SshMethod::new(master.local_shell()));
+    contract::starts_once(&master, &method).await;
+}

@@ -52,6 +52,8 @@ run() {
   trap end_child TERM INT HUP
   printf '%s\n' "$$" >pid
   if [[ -e cancel ]]; then ending=yes; fi
+  # A foreign PYTHONHOME makes every other interpreter unusable; the rest would run code of somebody else's choice.
+  unset PYTHONHOME PYTHONSTARTUP PYTHONINSPECT
   # A launcher that is killed outright takes its child along.
   if setpriv --pdeathsig TERM true 2>/dev/null; then guard=(setpriv --pdeathsig TERM --); fi
   fetch
@@ -192,8 +194,6 @@ verify() {
 prepare() {
   local index python=
   phase=prepare
-  # A foreign PYTHONHOME makes every other interpreter unusable; the rest would run code of somebody else's choice.
-  unset PYTHONHOME PYTHONSTARTUP PYTHONINSPECT
   # Flink 1.12 starts the program with buffered output.
   export PYTHONUNBUFFERED=1
   flink=$(command -v flink || command -v /usr/lib/flink/bin/flink) || { say 'there is no flink command on this machine: does the cluster have the FLINK component?'; exit 127; }

@@ -48,6 +48,29 @@ case $2 in -list)
 esac
 "#;
 
+/// What the launcher cannot do without; `yarn` and `flink` come from the cluster.
+const NEEDED: [&str; 19] = [
+    "sh",
+    "bash",
+    "tar",
+    "setsid",
+    "flock",
+    "sha256sum",
+    "mkdir",
+    "chmod",
+    "mktemp",
+    "cat",
+    "mv",
+    "rm",
+    "stat",
+    "tail",
+    "head",
+    "tr",
+    "grep",
+    "sleep",
+    "true",
+];
+
 type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 /// A master in a temporary directory; everything it started ends when it is dropped.
@@ -86,6 +109,21 @@ impl FakeMaster {
             storage,
             server,
         }
+    }
+
+    /// Takes everything from `PATH` but what the launcher cannot do without: no `curl`, no `setpriv`.
+    pub async fn make_bare(&mut self) {
+        let folder = self.home().join("bare");
+        std::fs::create_dir(&folder).expect("folder");
+        // `python3` may be a version manager's script, which needs more than itself.
+        let link = "for name; do ln -s \"$(command -v \"$name\")\" bare/; done; \
+                    ln -s \"$(python3 -c 'import sys; print(sys.executable)')\" bare/python3";
+        let line = RemoteCommand::new("sh")
+            .args(["-c", link, "link"])
+            .args(NEEDED);
+        let linked = LocalShell::new(self.home()).run(&line).await.expect("ran");
+        assert!(linked.status.success(), "{linked:?}");
+        self.path = folder.display().to_string();
     }
 
     /// The login directory.
