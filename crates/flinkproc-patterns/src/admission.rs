@@ -31,7 +31,9 @@ pub async fn admit(plan: &Plan, journal: &dyn Journal) -> Result<Admission, RunE
     let mut succeeded = None;
     for id in journal.list().await? {
         let progress = Progress::replay(&journal.load(&id).await?);
-        let Some(known) = &progress.plan else { continue };
+        let Some(known) = &progress.plan else {
+            continue;
+        };
         match &plan.run_key {
             Some(key) if known.run_key.as_ref() == Some(key) => match progress.outcome {
                 None => return Ok(Admission::Attach(id)),
@@ -54,7 +56,11 @@ pub async fn admit(plan: &Plan, journal: &dyn Journal) -> Result<Admission, RunE
 fn same_run(one: &Plan, other: &Plan) -> bool {
     let place = |plan: &Plan| {
         let cluster = &plan.cluster.cluster;
-        (plan.spec.path.clone(), cluster.project.clone(), cluster.region.clone())
+        (
+            plan.spec.path.clone(),
+            cluster.project.clone(),
+            cluster.region.clone(),
+        )
     };
     place(one) == place(other)
 }

@@ -25,7 +25,9 @@ impl Run {
         match &progress.evidence {
             None => true,
             Some(evidence) => match &evidence.yarn {
-                YarnWord::Applications(known) => known.iter().any(|one: &ApplicationWord| !one.state.is_terminal()),
+                YarnWord::Applications(known) => known
+                    .iter()
+                    .any(|one: &ApplicationWord| !one.state.is_terminal()),
                 YarnWord::Unseen => ending != Ending::Down || progress.outcome.is_none(),
             },
         }
@@ -45,9 +47,15 @@ impl Run {
                 async move { site.method.cancel(&run).await }.boxed()
             });
             let cancelled = self.limited(cancel).await;
-            self.ended(format!("tell the launcher to cancel attempt {}", one.attempt), cancelled);
+            self.ended(
+                format!("tell the launcher to cancel attempt {}", one.attempt),
+                cancelled,
+            );
             if let Err(why) = self.limited(self.fence(one.attempt)).await {
-                self.ended(format!("keep attempt {} from starting", one.attempt), Err(why));
+                self.ended(
+                    format!("keep attempt {} from starting", one.attempt),
+                    Err(why),
+                );
             }
             self.kill_applications(one.attempt).await;
         }
@@ -63,7 +71,10 @@ impl Run {
                 Ok(applications) => applications,
                 Err(why) => return self.ended("ask YARN what still runs", Err(why)),
             };
-            let alive: Vec<_> = applications.into_iter().filter(|one| !one.state.is_terminal()).collect();
+            let alive: Vec<_> = applications
+                .into_iter()
+                .filter(|one| !one.state.is_terminal())
+                .collect();
             if alive.is_empty() {
                 return;
             }

@@ -67,7 +67,8 @@ fn cause(kind: CauseKind, source: &str, headline: &str, text: &str) -> Cause {
 /// The last traceback that is not only py4j's envelope.
 fn python(source: &str, text: &str) -> Option<Cause> {
     let lines: Vec<&str> = text.lines().collect();
-    let starts = (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| line.contains(TRACEBACK)));
+    let starts =
+        (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| line.contains(TRACEBACK)));
     let mut found = None;
     for start in starts {
         let Some((headline, end)) = exception_line(&lines, start) else {
@@ -78,7 +79,12 @@ fn python(source: &str, text: &str) -> Option<Cause> {
         }
         let mut block = vec![TRACEBACK];
         block.extend(lines.get(start + 1..=end).unwrap_or_default());
-        found = Some(cause(CauseKind::PythonTraceback, source, headline, &block.join("\n")));
+        found = Some(cause(
+            CauseKind::PythonTraceback,
+            source,
+            headline,
+            &block.join("\n"),
+        ));
     }
     found
 }
@@ -90,7 +96,11 @@ fn exception_line<'a>(lines: &[&'a str], start: usize) -> Option<(&'a str, usize
         if line.trim().is_empty() || indent(line) > margin {
             continue;
         }
-        let name = line.trim_start().split([':', ' ']).next().unwrap_or_default();
+        let name = line
+            .trim_start()
+            .split([':', ' '])
+            .next()
+            .unwrap_or_default();
         let looks_right = !name.is_empty()
             && name.split('.').all(|part| {
                 !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -120,7 +130,9 @@ fn java(source: &str, text: &str) -> Option<Cause> {
     };
     let heads: Vec<usize> = (0..lines.len())
         .filter(|at| {
-            let Some(line) = lines.get(*at) else { return false };
+            let Some(line) = lines.get(*at) else {
+                return false;
+            };
             let frame_follows = lines.get(at + 1).is_some_and(|next| is_frame(next));
             line.starts_with("Caused by: ") || (frame_follows && named(line))
         })
@@ -136,7 +148,10 @@ fn java(source: &str, text: &str) -> Option<Cause> {
 }
 
 fn last_words(source: &str, text: &str) -> Option<Cause> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let headline = lines.last()?;
     let tail = lines.get(lines.len().saturating_sub(20)..)?.join("\n");
     Some(cause(CauseKind::LastWords, source, headline, &tail))
@@ -169,7 +184,12 @@ mod tests {
     fn found(texts: &[(&str, &str)]) -> String {
         find_cause(texts).map_or_else(
             || "nothing".to_owned(),
-            |cause| format!("{:?} in {}\n{}\n--\n{}", cause.kind, cause.source, cause.headline, cause.text),
+            |cause| {
+                format!(
+                    "{:?} in {}\n{}\n--\n{}",
+                    cause.kind, cause.source, cause.headline, cause.text
+                )
+            },
         )
     }
 
@@ -221,18 +241,27 @@ mod tests {
     fn the_users_traceback_wins_wherever_it_is() {
         let logs = "2026-11-22 14:52:39,104 WARN x [] - Source: file (1/1) switched from RUNNING to FAILED\njava.lang.RuntimeException: Error received from SDK harness for instruction 4: Traceback (most recent call last):\n  File \"wc.py\", line 2, in f\nKeyError: 'a'\n\tat org.apache.beam.X.y(X.java:1)\n";
         let err = "Caused by: java.io.IOException: broken\n\tat a.b(C.java:1)\n";
-        assert!(found(&[("err", err), ("yarn", logs)]).starts_with("PythonTraceback in yarn\nKeyError: 'a'"));
+        assert!(
+            found(&[("err", err), ("yarn", logs)])
+                .starts_with("PythonTraceback in yarn\nKeyError: 'a'")
+        );
     }
 
     #[test]
     fn without_any_exception_the_last_words_stand() {
-        assert_eq!(found(&[("err", "\n"), ("out", "a\nCould not parse option -x\n\n")]), "LastWords in out\nCould not parse option -x\n--\na\nCould not parse option -x");
+        assert_eq!(
+            found(&[("err", "\n"), ("out", "a\nCould not parse option -x\n\n")]),
+            "LastWords in out\nCould not parse option -x\n--\na\nCould not parse option -x"
+        );
         assert_eq!(found(&[("err", "")]), "nothing");
     }
 
     #[test]
     fn long_stacks_lose_their_middle() {
-        let long = format!("x.y.FooException: é\n{}", "\tat a.b(C.java:1)\n".repeat(2000));
+        let long = format!(
+            "x.y.FooException: é\n{}",
+            "\tat a.b(C.java:1)\n".repeat(2000)
+        );
         let cause = find_cause(&[("err", &long)]).expect("found");
         assert!(cause.text.len() < LONGEST + 100 && cause.text.contains("bytes left out"));
     }

@@ -32,10 +32,15 @@ impl Run {
         }
     }
 
-    pub(crate) async fn read_cluster(&self, cluster: &ClusterRef) -> Result<Option<Cluster>, RunError> {
+    pub(crate) async fn read_cluster(
+        &self,
+        cluster: &ClusterRef,
+    ) -> Result<Option<Cluster>, RunError> {
         let clusters = &self.clients.clusters;
         let found = self
-            .retrying("reading the cluster", ClusterError::is_transient, || clusters.find(cluster))
+            .retrying("reading the cluster", ClusterError::is_transient, || {
+                clusters.find(cluster)
+            })
             .await?;
         Ok(found)
     }
@@ -96,7 +101,9 @@ impl Run {
             }
             let left = self.look(|progress| {
                 let mut tries = progress.clusters.iter();
-                tries.find(|one| one.cluster == cluster && !one.deleted).cloned()
+                tries
+                    .find(|one| one.cluster == cluster && !one.deleted)
+                    .cloned()
             });
             if let Some(left) = left {
                 self.delete_cluster(&left).await?;
@@ -150,7 +157,10 @@ impl Run {
                 tell(found.state, found.detail.clone());
                 Ok(Ok(self.keep(found).await?))
             }
-            ClusterOutcome::Error { cluster: found, cause } => {
+            ClusterOutcome::Error {
+                cluster: found,
+                cause,
+            } => {
                 tell(found.state, found.detail);
                 let output = Output::ClusterBroken {
                     cluster: cluster.clone(),
@@ -165,7 +175,9 @@ impl Run {
                 },
                 RunError::from,
             )),
-            ClusterOutcome::Stopped(found) | ClusterOutcome::Deleting(found) => Err(not_running(found)),
+            ClusterOutcome::Stopped(found) | ClusterOutcome::Deleting(found) => {
+                Err(not_running(found))
+            }
             _ => Err(RunError::ClusterGone {
                 cluster: cluster.clone(),
             }),
@@ -220,14 +232,19 @@ impl Run {
 
     /// Whether a cluster bears this deployment's label.
     pub(crate) fn made(&self, cluster: &Cluster) -> bool {
-        cluster.labels.get(LABEL).is_some_and(|id| id == self.plan.deployment.as_str())
+        cluster
+            .labels
+            .get(LABEL)
+            .is_some_and(|id| id == self.plan.deployment.as_str())
     }
 
     /// The resource with the label by which the cluster is known to be ours, whatever the plan says.
     fn labelled_resource(&self) -> serde_json::Value {
         let mut resource = self.plan.cluster.resource.clone();
         if let Some(fields) = resource.as_object_mut() {
-            let labels = fields.entry("labels").or_insert_with(|| serde_json::json!({}));
+            let labels = fields
+                .entry("labels")
+                .or_insert_with(|| serde_json::json!({}));
             if let Some(labels) = labels.as_object_mut() {
                 labels.insert(LABEL.to_owned(), self.plan.deployment.as_str().into());
             }
@@ -251,7 +268,10 @@ impl Run {
         let mut cluster = self.plan.cluster.cluster.clone();
         if number > 1 {
             let name = cluster.name.as_str();
-            let short = name.get(..name.len().min(49)).unwrap_or(name).trim_end_matches('-');
+            let short = name
+                .get(..name.len().min(49))
+                .unwrap_or(name)
+                .trim_end_matches('-');
             let fresh: Result<ClusterName, _> = format!("{short}-r{number}").parse();
             cluster.name = fresh.map_err(|error| RunError::Broke {
                 what: error.to_string(),

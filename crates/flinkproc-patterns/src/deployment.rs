@@ -79,7 +79,9 @@ impl Deployment {
             Admission::Succeeded(outcome) => return Ok(Started::Succeeded(outcome)),
             Admission::Fresh => {}
         }
-        let hold = journal.hold(&Scope::Deployment(plan.deployment.clone())).await?;
+        let hold = journal
+            .hold(&Scope::Deployment(plan.deployment.clone()))
+            .await?;
         let record = Record {
             at: clients.clock.now(),
             entry: Entry::Planned {
@@ -89,7 +91,15 @@ impl Deployment {
         journal.append(&plan.deployment, &record).await?;
         drop(admission);
         let progress = Progress::replay(&[record]);
-        Ok(Started::Running(spawn(plan, clients, journal, options, progress, hold, Mode::Fresh)))
+        Ok(Started::Running(spawn(
+            plan,
+            clients,
+            journal,
+            options,
+            progress,
+            hold,
+            Mode::Fresh,
+        )))
     }
 
     /// Carries a deployment on from wherever its journal ends. One that is over gives its outcome again.
@@ -215,10 +225,11 @@ fn spawn(
     let run = Arc::new(Run::new(plan, clients, options, journal, sink, progress));
     let task = tokio::spawn(async move {
         let outcome = drive(&run, receiver, mode).await;
+        // Whoever hears of the end may carry on at once.
+        drop(hold);
         run.emit(EventKind::Ended {
             outcome: Box::new(outcome.clone()),
         });
-        drop(hold);
         outcome
     });
     Handle {
@@ -237,7 +248,11 @@ enum Turn {
     Leave,
 }
 
-async fn drive(run: &Arc<Run>, mut interrupts: watch::Receiver<Option<Interrupt>>, mode: Mode) -> Outcome {
+async fn drive(
+    run: &Arc<Run>,
+    mut interrupts: watch::Receiver<Option<Interrupt>>,
+    mode: Mode,
+) -> Outcome {
     if mode != Mode::Down
         && let Some(outcome) = run.look(|progress| progress.outcome.clone())
     {
@@ -264,7 +279,11 @@ async fn drive(run: &Arc<Run>, mut interrupts: watch::Receiver<Option<Interrupt>
     }
 }
 
-async fn first_half(run: &Arc<Run>, interrupts: &mut watch::Receiver<Option<Interrupt>>, mode: Mode) -> Turn {
+async fn first_half(
+    run: &Arc<Run>,
+    interrupts: &mut watch::Receiver<Option<Interrupt>>,
+    mode: Mode,
+) -> Turn {
     let (ending, failure) = run.look(|progress| (progress.ending, progress.failure.is_some()));
     match (mode, ending, failure) {
         (Mode::Down, ..) => return Turn::End(Ending::Down, None),
@@ -274,7 +293,11 @@ async fn first_half(run: &Arc<Run>, interrupts: &mut watch::Receiver<Option<Inte
     }
     let deadline = run.deadline();
     let left = deadline.duration_since(run.now());
-    let left = if left.is_negative() { Duration::ZERO } else { left.unsigned_abs() };
+    let left = if left.is_negative() {
+        Duration::ZERO
+    } else {
+        left.unsigned_abs()
+    };
     tokio::select! {
         biased;
         interrupt = interrupted(interrupts) => match interrupt {
@@ -304,7 +327,10 @@ async fn interrupted(interrupts: &mut watch::Receiver<Option<Interrupt>>) -> Int
 }
 
 async fn told_to_leave(interrupts: &mut watch::Receiver<Option<Interrupt>>) {
-    let told = interrupts.wait_for(|told| *told == Some(Interrupt::Leave)).await.is_ok();
+    let told = interrupts
+        .wait_for(|told| *told == Some(Interrupt::Leave))
+        .await
+        .is_ok();
     if !told {
         std::future::pending::<()>().await;
     }

@@ -13,7 +13,11 @@ use crate::verdict::Verdict;
 
 impl Run {
     /// Brings everything to its end. Never fails: what did not work is part of the outcome.
-    pub(crate) async fn end(self: &Arc<Self>, ending: Ending, failed: Option<StepFailed>) -> Outcome {
+    pub(crate) async fn end(
+        self: &Arc<Self>,
+        ending: Ending,
+        failed: Option<StepFailed>,
+    ) -> Outcome {
         if let Some(StepFailed { step, error }) = failed {
             let failure = Failure::of(Some(step), &error);
             self.note_if_possible(Entry::Failed { failure }).await;
@@ -23,7 +27,8 @@ impl Run {
         self.emit(EventKind::Ending { ending });
         self.settle().await;
         if self.may_still_run(ending) {
-            self.quiet_step(Step::Cancel, Output::Cancel, self.cancel_run()).await;
+            self.quiet_step(Step::Cancel, Output::Cancel, self.cancel_run())
+                .await;
         }
         let verdict = self.verdict();
         let succeeded = verdict == Some(Verdict::Succeeded);
@@ -35,7 +40,8 @@ impl Run {
                 Ok(())
             }
         };
-        let (fetched, remains) = futures::future::join(fetch, self.clear(ending, verdict.as_ref())).await;
+        let (fetched, remains) =
+            futures::future::join(fetch, self.clear(ending, verdict.as_ref())).await;
         if let Err(StepFailed { step, error }) = fetched {
             let failure = Failure::of(Some(step), &error);
             self.note_if_possible(Entry::Failed { failure }).await;
@@ -52,7 +58,8 @@ impl Run {
     /// Logs, key, cluster: in this order, since each needs the one after it.
     async fn clear(self: &Arc<Self>, ending: Ending, verdict: Option<&Verdict>) -> Vec<Remainder> {
         if self.look(|progress| !progress.runs.is_empty()) {
-            self.quiet_step(Step::SaveLogs, Output::SaveLogs, self.save_logs(ending)).await;
+            self.quiet_step(Step::SaveLogs, Output::SaveLogs, self.save_logs(ending))
+                .await;
         }
         let mut remains = Vec::new();
         if self.look(|progress| !progress.keys.is_empty()) {
@@ -62,7 +69,9 @@ impl Run {
             self.site.lock().await.take();
         }
         let job_failed = verdict.is_some_and(|verdict| *verdict != Verdict::Succeeded);
-        let keep = self.plan.watch.on_failure == OnFailure::Keep && job_failed && ending == Ending::Finished;
+        let keep = self.plan.watch.on_failure == OnFailure::Keep
+            && job_failed
+            && ending == Ending::Finished;
         if keep {
             remains.extend(self.remaining_clusters("it was to be kept when the job fails"));
             return remains;
@@ -72,7 +81,9 @@ impl Run {
             tries.any(|one| one.ours && !one.deleted)
         });
         if anything {
-            let delete = self.step(Step::DeleteCluster, async { Ok(self.delete_clusters().await) });
+            let delete = self.step(Step::DeleteCluster, async {
+                Ok(self.delete_clusters().await)
+            });
             remains.extend(delete.await.unwrap_or_default());
         }
         remains
@@ -90,7 +101,12 @@ impl Run {
     }
 
     pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.look(|progress| progress.evidence.as_ref().map(crate::verdict::Evidence::verdict))
+        self.look(|progress| {
+            progress
+                .evidence
+                .as_ref()
+                .map(crate::verdict::Evidence::verdict)
+        })
     }
 
     /// Leaves everything as it is and goes on without us; our key is taken out, since the next process brings its own.
@@ -107,7 +123,10 @@ impl Run {
         let mut remains: Vec<Remainder> = keys
             .into_iter()
             .map(|(machine, key)| Remainder {
-                what: format!("our key on {}, which expires at {}", machine.instance, key.expires),
+                what: format!(
+                    "our key on {}, which expires at {}",
+                    machine.instance, key.expires
+                ),
                 costs: false,
                 why: "the run was left at once".to_owned(),
                 command: format!("flinkproc down {}", self.plan.deployment),
@@ -122,7 +141,10 @@ impl Run {
         let mut remains = self.remaining_clusters("the deployment goes on");
         if remains.is_empty() && self.may_still_run(Ending::Interrupted) {
             remains.push(Remainder {
-                what: format!("job {} on cluster {}", self.plan.job.name, self.plan.cluster.cluster),
+                what: format!(
+                    "job {} on cluster {}",
+                    self.plan.job.name, self.plan.cluster.cluster
+                ),
                 costs: false,
                 why: "the deployment goes on".to_owned(),
                 command: format!("flinkproc down {}", self.plan.deployment),
@@ -161,7 +183,9 @@ impl Run {
             began: progress.began.unwrap_or_else(|| self.now()),
             phases: lock(&self.phases).clone(),
             cluster: cluster.map(|one| one.cluster.clone()),
-            cluster_uuid: cluster.and_then(|one| one.facts.as_ref()).map(|facts| facts.uuid.clone()),
+            cluster_uuid: cluster
+                .and_then(|one| one.facts.as_ref())
+                .map(|facts| facts.uuid.clone()),
             applications: self.seen_applications(),
             jobs,
             logs: (!progress.runs.is_empty()).then(|| self.logs()),

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flinkproc_core::{
-    Attempt, ClusterRef, DeploymentId, FlinkJobId, GcsUri, YarnApplicationId,
-};
+use flinkproc_core::{Attempt, ClusterRef, DeploymentId, FlinkJobId, GcsUri, YarnApplicationId};
 use flinkproc_dataproc::ClusterState;
 use flinkproc_plan::{OnFailure, OnInterrupt};
 use flinkproc_rest::{ApplicationState, FinalStatus, FlinkJobState};
@@ -264,7 +262,10 @@ mod tests {
         for _ in 0..6 {
             sink.send(Timestamp::UNIX_EPOCH, output());
         }
-        sink.send(Timestamp::UNIX_EPOCH, EventKind::StepStarted { step: Step::Watch });
+        sink.send(
+            Timestamp::UNIX_EPOCH,
+            EventKind::StepStarted { step: Step::Watch },
+        );
         drop(sink);
         let mut seen = Vec::new();
         while let Some(event) = events.next().await {
@@ -276,7 +277,14 @@ mod tests {
         }
         assert_eq!(
             seen,
-            ["output", "output", "output", "output", "skipped 2097152", "StepStarted { step: Watch }"]
+            [
+                "output",
+                "output",
+                "output",
+                "output",
+                "skipped 2097152",
+                "StepStarted { step: Watch }"
+            ]
         );
     }
 
@@ -292,6 +300,9 @@ mod tests {
         };
         let text = serde_json::to_string(&event).expect("serialises");
         insta::assert_snapshot!(text, @r#"{"at":"1970-01-01T00:00:00Z","deployment":"d1","event":"step-done","step":"create-cluster","took_ms":12}"#);
-        assert_eq!(serde_json::from_str::<Event>(&text).expect("reads back"), event);
+        assert_eq!(
+            serde_json::from_str::<Event>(&text).expect("reads back"),
+            event
+        );
     }
 }

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use flinkproc_core::DeploymentId;
 
-use crate::journal::{Hold, Journal, JournalError, Record, Scope};
+use crate::journal::{Entry, Hold, Journal, JournalError, Record, Scope};
 
 /// The name of the file that holds the records.
 const RECORDS: &str = "journal.jsonl";
 
 /// Journals below a directory: `<root>/<id>/journal.jsonl`, readable by their owner alone.
 ///
-/// Each record is one line, on the disk (`fsync`) before [`Journal::append`] returns. A last line that a crash tore is taken
-/// for never written. Holds are `flock`s, which the kernel ends with their process; on a network file system they are only
+/// Each record is one line. Intents are on the disk (`fsync`) before [`Journal::append`] returns; what was done is there with the
+/// next intent at the latest, since it can be found out again. A last line that a crash tore is taken for never written. Holds are `flock`s, which the kernel ends with their process; on a network file system they are only
 /// as good as its locks.
 #[derive(Clone, Debug)]
 pub struct FileJournal {
@@ -104,7 +104,7 @@ fn hold(root: &Path, scope: &Scope) -> Result<Hold, JournalError> {
     Ok(Hold::new(file))
 }
 
-fn append(directory: &Path, mut line: Vec<u8>) -> Result<(), JournalError> {
+fn append(directory: &Path, mut line: Vec<u8>, durable: bool) -> Result<(), JournalError> {
     let path = directory.join(RECORDS);
     make_directory(directory)?;
     let fresh = !path.exists();
@@ -117,8 +117,11 @@ fn append(directory: &Path, mut line: Vec<u8>) -> Result<(), JournalError> {
         .map_err(io_error(&path, "opened"))?;
     cut_torn_tail(&mut file).map_err(io_error(&path, "mended"))?;
     line.push(b'\n');
-    let written = file.write_all(&line).and_then(|()| file.sync_data());
-    written.map_err(io_error(&path, "written"))?;
+    file.write_all(&line).map_err(io_error(&path, "written"))?;
+    if !durable {
+        return Ok(());
+    }
+    file.sync_data().map_err(io_error(&path, "written"))?;
     if fresh {
         // A file's name is durable only when its directory is.
         for parent in [Some(directory), directory.parent()].into_iter().flatten() {
@@ -144,7 +147,10 @@ fn cut_torn_tail(file: &mut File) -> io::Result<()> {
     let mut content = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut content)?;
-    let whole = content.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let whole = content
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
     file.set_len(u64::try_from(whole).unwrap_or(0))
 }
 
@@ -154,8 +160,14 @@ fn load(path: &Path) -> Result<Vec<Record>, JournalError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(io_error(path, "read")(error)),
     };
-    let whole = content.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    let lines = content.get(..whole).unwrap_or_default().split(|b| *b == b'\n');
+    let whole = content
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    let lines = content
+        .get(..whole)
+        .unwrap_or_default()
+        .split(|b| *b == b'\n');
     let mut records = Vec::new();
     for (index, line) in lines.enumerate() {
         if line.is_empty() {
@@ -180,7 +192,10 @@ fn list(root: &Path) -> Result<Vec<DeploymentId>, JournalError> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(io_error(root, "read"))?;
-        let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let id = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
         if let Some(id) = id
             && entry.path().join(RECORDS).is_file()
         {
@@ -205,7 +220,8 @@ impl Journal for FileJournal {
             action: "written",
             source: source.into(),
         })?;
-        blocking(directory.clone(), move || append(&directory, line)).await
+        let durable = !matches!(record.entry, Entry::Done { .. });
+        blocking(directory.clone(), move || append(&directory, line, durable)).await
     }
 
     async fn load(&self, id: &DeploymentId) -> Result<Vec<Record>, JournalError> {

@@ -21,7 +21,7 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// process, however that ends.
     async fn hold(&self, scope: &Scope) -> Result<Hold, JournalError>;
 
-    /// Adds a record; it is durable when this returns.
+    /// Adds a record; an intent is durable when this returns, an [`Entry::Done`] with the next record at the latest.
     ///
     /// Not idempotent. If the answer is lost, the record may be there; every record may safely be there twice.
     /// Only the holder of the deployment's scope may call it.
@@ -54,7 +54,9 @@ impl fmt::Display for Scope {
 
 /// A scope that is ours until this is dropped.
 #[must_use = "the hold ends when it is dropped"]
-pub struct Hold(#[expect(dead_code, reason = "it is kept for its drop alone")] Box<dyn Send + Sync>);
+pub struct Hold(
+    #[expect(dead_code, reason = "it is kept for its drop alone")] Box<dyn Send + Sync>,
+);
 
 impl Hold {
     /// Wraps what ends the hold when dropped.
@@ -162,9 +164,15 @@ impl Explain for JournalError {
 
     fn help(&self) -> Option<String> {
         let text = match self {
-            Self::Held { .. } => "Wait for the other process, or interrupt it (Ctrl-C) where it runs; then try again.",
-            Self::Io { .. } => "Check that the directory exists, is yours, and that its disk has room.",
-            Self::Corrupt { .. } => "It may come from a newer flinkproc: use that one. Otherwise `flinkproc cluster list` shows what still runs.",
+            Self::Held { .. } => {
+                "Wait for the other process, or interrupt it (Ctrl-C) where it runs; then try again."
+            }
+            Self::Io { .. } => {
+                "Check that the directory exists, is yours, and that its disk has room."
+            }
+            Self::Corrupt { .. } => {
+                "It may come from a newer flinkproc: use that one. Otherwise `flinkproc cluster list` shows what still runs."
+            }
         };
         Some(text.to_owned())
     }

@@ -22,7 +22,7 @@
 //! (where), `progress` (how far a deployment has come), [`clients`], [`options`], [`deployment`] (the door), `run` (the order of the
 //! steps), then one file for each: `stage`, `cluster`, `site`, `submit`, `watch` with `output`, `cancel`, `logs`, `teardown`,
 //! `results`; `ending` (the way out), [`verdict`] and [`cause`] (how the job ended and why), [`outcome`], [`events`],
-//! [`admission`] (run keys), [`forward_route`] (into the cluster's network), [`error`].
+//! [`admission`] (run keys), [`status`] (what is known of deployments), [`forward_route`] (into the cluster's network), [`error`].
 
 pub mod admission;
 mod cancel;
@@ -46,6 +46,7 @@ mod results;
 mod run;
 mod site;
 mod stage;
+pub mod status;
 pub mod step;
 mod submit;
 mod teardown;
@@ -63,8 +64,7 @@ pub use forward_route::ForwardRoute;
 pub use journal::{Entry, Hold, Journal, JournalError, Record, Scope};
 pub use memory_journal::MemoryJournal;
 pub use options::Options;
-pub use outcome::{
-    Conclusion, Ending, EndingStep, Outcome, Phase, Remainder, ResultObject,
-};
+pub use outcome::{Conclusion, Ending, EndingStep, Outcome, Phase, Remainder, ResultObject};
+pub use status::{DeploymentStatus, LabelledCluster, labelled_clusters};
 pub use step::{ClusterFacts, Failure, GateKey, Intent, Output, Step};
 pub use verdict::{ApplicationWord, Evidence, FlinkWord, LauncherWord, Verdict, YarnWord};

@@ -83,7 +83,10 @@ impl Run {
                 Ok(true) => break,
                 // Until the logs are gathered, `yarn logs` says so and fails.
                 Ok(false) if self.past(began, GATHERING) => {
-                    self.ended(format!("save the logs of {id}"), Err("YARN has not gathered them".to_owned()));
+                    self.ended(
+                        format!("save the logs of {id}"),
+                        Err("YARN has not gathered them".to_owned()),
+                    );
                     break;
                 }
                 Err(error) if self.past(began, GATHERING) => return Err(error),
@@ -104,7 +107,9 @@ impl Run {
         };
         make_directory(&self.logs()).await?;
         let path = self.exceptions_file();
-        fs::write(&path, text).await.map_err(local(&path, "written"))?;
+        fs::write(&path, text)
+            .await
+            .map_err(local(&path, "written"))?;
         self.emit(EventKind::LogSaved { path });
         Ok(())
     }
@@ -122,15 +127,24 @@ impl Run {
             self.exceptions_file(),
         ];
         let applications = self.seen_applications();
-        files.extend(applications.iter().map(|id| self.logs().join(format!("{id}.log"))));
+        files.extend(
+            applications
+                .iter()
+                .map(|id| self.logs().join(format!("{id}.log"))),
+        );
         let mut texts = Vec::new();
         for file in files {
             if let Ok(text) = tail(&file).await {
-                let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+                let name = file
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
                 texts.push((name.unwrap_or_default(), text));
             }
         }
-        let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let texts: Vec<(&str, &str)> = texts
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
         find_cause(&texts)
     }
 }
@@ -145,7 +159,10 @@ async fn yarn_logs(site: &Site, id: &YarnApplicationId, path: &Path) -> Result<b
     let mut worked = false;
     while let Some(event) = process.next().await? {
         match event {
-            ProcessEvent::Stdout(bytes) => file.write_all(&bytes).await.map_err(local(path, "written"))?,
+            ProcessEvent::Stdout(bytes) => file
+                .write_all(&bytes)
+                .await
+                .map_err(local(path, "written"))?,
             ProcessEvent::Stderr(bytes) => {
                 tracing::debug!(said = %String::from_utf8_lossy(&bytes), "yarn logs");
             }
@@ -160,7 +177,8 @@ async fn yarn_logs(site: &Site, id: &YarnApplicationId, path: &Path) -> Result<b
 async fn tail(path: &Path) -> std::io::Result<String> {
     let mut file = fs::File::open(path).await?;
     let length = file.metadata().await?.len();
-    file.seek(std::io::SeekFrom::Start(length.saturating_sub(SEARCHED))).await?;
+    file.seek(std::io::SeekFrom::Start(length.saturating_sub(SEARCHED)))
+        .await?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).await?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

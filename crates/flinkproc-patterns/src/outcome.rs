@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use flinkproc_core::{ClusterRef, ClusterUuid, DeploymentId, FailureKind, FlinkJobId, GcsUri, YarnApplicationId};
+use flinkproc_core::{
+    ClusterRef, ClusterUuid, DeploymentId, FailureKind, FlinkJobId, GcsUri, YarnApplicationId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -140,13 +142,21 @@ impl Outcome {
                 Ending::Deadline => Some(FailureKind::Deadline),
                 Ending::Interrupted => Some(FailureKind::Interrupted),
                 Ending::Down => self.leftover(),
-                Ending::Failed => Some(self.failure.as_ref().map_or(FailureKind::Internal, |failure| failure.kind)),
+                Ending::Failed => Some(
+                    self.failure
+                        .as_ref()
+                        .map_or(FailureKind::Internal, |failure| failure.kind),
+                ),
                 Ending::Finished => match verdict {
                     Some(verdict) => {
                         let kind = verdict.kind();
                         let raised = kind == Some(FailureKind::Submission)
                             && self.cause.as_ref().is_some_and(Cause::is_the_programs_own);
-                        if raised { Some(FailureKind::Job) } else { kind.or_else(|| self.later_failure()) }
+                        if raised {
+                            Some(FailureKind::Job)
+                        } else {
+                            kind.or_else(|| self.later_failure())
+                        }
                     }
                     None => Some(FailureKind::Unknown),
                 },

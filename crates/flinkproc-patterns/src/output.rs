@@ -67,7 +67,12 @@ impl Run {
     }
 
     /// Keeps new output and passes it on.
-    pub(crate) async fn take_output(&self, saved: &mut SavedOutput, out: &[u8], err: &[u8]) -> Result<(), RunError> {
+    pub(crate) async fn take_output(
+        &self,
+        saved: &mut SavedOutput,
+        out: &[u8],
+        err: &[u8],
+    ) -> Result<(), RunError> {
         for (stream, bytes) in [(&mut saved.out, out), (&mut saved.err, err)] {
             if bytes.is_empty() {
                 continue;

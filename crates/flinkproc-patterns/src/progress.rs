@@ -108,7 +108,8 @@ impl Progress {
                 }
             }
             Intent::Enter { machine, key } => {
-                self.keys.retain(|(_, known)| known.public_key != key.public_key);
+                self.keys
+                    .retain(|(_, known)| known.public_key != key.public_key);
                 self.keys.push((machine.clone(), key.clone()));
             }
             Intent::Submit { attempt } => {

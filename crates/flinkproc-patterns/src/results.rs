@@ -25,12 +25,16 @@ impl Run {
             return Ok(());
         };
         let staging = &self.clients.staging;
-        let objects = self.retrying("listing the result", passing, || staging.list(prefix)).await?;
+        let objects = self
+            .retrying("listing the result", passing, || staging.list(prefix))
+            .await?;
         let directory = self.options.directory.join("result");
         let mut left = FETCHED;
         let mut found = Vec::new();
         // Names that end in a slash are what consoles and connectors make in place of folders.
-        let real = objects.into_iter().filter(|object| !object.uri.object().ends_with('/'));
+        let real = objects
+            .into_iter()
+            .filter(|object| !object.uri.object().ends_with('/'));
         for object in real.take(LISTED) {
             let local = match below(&directory, prefix, &object.uri) {
                 Some(path) if object.size <= left => {
@@ -62,16 +66,26 @@ impl Run {
         if let Some(parent) = to.parent() {
             make_directory(parent).await?;
         }
-        tokio::fs::write(to, &bytes).await.map_err(local(to, "written"))
+        tokio::fs::write(to, &bytes)
+            .await
+            .map_err(local(to, "written"))
     }
 }
 
 /// Where an object is put: its name below the prefix, and never outside of the directory.
 fn below(directory: &Path, prefix: &GcsUri, object: &GcsUri) -> Option<PathBuf> {
-    let folder = prefix.object().rsplit_once('/').map_or("", |(folder, _)| folder);
-    let name = object.object().strip_prefix(folder)?.trim_start_matches('/');
+    let folder = prefix
+        .object()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
+    let name = object
+        .object()
+        .strip_prefix(folder)?
+        .trim_start_matches('/');
     let path = Path::new(name);
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     (plain && !name.is_empty()).then(|| directory.join(path))
 }
 
@@ -82,16 +96,31 @@ mod tests {
     #[test]
     fn no_object_is_written_outside_of_the_directory() {
         let check = |prefix: &str, object: &str, expected: Option<&str>| {
-            let (prefix, object) = (prefix.parse().expect("valid"), object.parse().expect("valid"));
+            let (prefix, object) = (
+                prefix.parse().expect("valid"),
+                object.parse().expect("valid"),
+            );
             let path = below(Path::new("/r"), &prefix, &object);
             assert_eq!(path.as_deref(), expected.map(Path::new), "{object}");
         };
-        check("gs://bucket/out/", "gs://bucket/out/part-0", Some("/r/part-0"));
-        check("gs://bucket/out/part", "gs://bucket/out/part-0", Some("/r/part-0"));
+        check(
+            "gs://bucket/out/",
+            "gs://bucket/out/part-0",
+            Some("/r/part-0"),
+        );
+        check(
+            "gs://bucket/out/part",
+            "gs://bucket/out/part-0",
+            Some("/r/part-0"),
+        );
         check("gs://bucket/out", "gs://bucket/out/a/b", Some("/r/out/a/b"));
         check("gs://bucket/", "gs://bucket/a", Some("/r/a"));
         check("gs://bucket/out/", "gs://bucket/out/../../etc/passwd", None);
-        check("gs://bucket/out/", "gs://bucket/out//etc/passwd", Some("/r/etc/passwd"));
+        check(
+            "gs://bucket/out/",
+            "gs://bucket/out//etc/passwd",
+            Some("/r/etc/passwd"),
+        );
         check("gs://bucket/out/", "gs://bucket/out/", None);
     }
 }

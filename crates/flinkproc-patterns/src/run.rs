@@ -1,5 +1,6 @@
 //! [`Run`]: what all steps of one run share, and the order of the steps.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) exceptions: Mutex<Option<String>>,
     /// What YARN and Flink said last.
     pub(crate) sightings: Mutex<Sightings>,
+    /// Set while calls that were under way are waited for: they must not be tried again.
+    closing: AtomicBool,
 }
 
 /// How the work of a run ended.
@@ -94,6 +97,7 @@ impl Run {
             key: Mutex::default(),
             exceptions: Mutex::default(),
             sightings: Mutex::default(),
+            closing: AtomicBool::new(false),
         }
     }
 
@@ -175,13 +179,20 @@ impl Run {
         })
     }
 
+    /// Whether the run goes to its end and calls under way should come back.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
     /// Waits until the calls that were under way have come back, but not for ever.
     pub(crate) async fn settle(&self) {
+        self.closing.store(true, Ordering::SeqCst);
         let mut acts = self.acts.subscribe();
         tokio::select! {
             _ = acts.wait_for(|count| *count == 0) => {}
             () = self.sleep(SETTLING) => tracing::warn!("a call did not come back"),
         }
+        self.closing.store(false, Ordering::SeqCst);
     }
 
     /// Makes an idempotent call until it works, quickly at first, as long as its failures are of the passing kind.
@@ -202,7 +213,7 @@ impl Run {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if !passing(&error) || self.past(since, PATIENCE) {
+            if !passing(&error) || self.past(since, PATIENCE) || self.is_closing() {
                 return Err(error);
             }
             self.emit(EventKind::Retrying {
@@ -222,7 +233,9 @@ impl Run {
 
     /// When the deployment is ended at the latest.
     pub(crate) fn deadline(&self) -> Timestamp {
-        let began = self.look(|progress| progress.began).unwrap_or_else(|| self.now());
+        let began = self
+            .look(|progress| progress.began)
+            .unwrap_or_else(|| self.now());
         began
             .checked_add(self.plan.watch.deadline.as_duration())
             .unwrap_or(Timestamp::MAX)

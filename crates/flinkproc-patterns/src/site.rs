@@ -38,7 +38,9 @@ pub(crate) struct Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("inside", &self.inside).finish_non_exhaustive()
+        f.debug_struct("Site")
+            .field("inside", &self.inside)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,7 +89,8 @@ impl Run {
     async fn open(self: &Arc<Self>, facts: &ClusterFacts) -> Result<Site, RunError> {
         let name = &self.plan.job.method;
         let open_method = self.clients.methods.get(name);
-        let open_method = open_method.ok_or_else(|| RunError::NoSuchMethod { name: name.clone() })?;
+        let open_method =
+            open_method.ok_or_else(|| RunError::NoSuchMethod { name: name.clone() })?;
         let machine_ref = facts.machine().ok_or_else(|| RunError::NoMaster {
             cluster: facts.cluster.clone(),
         })?;
@@ -109,7 +112,9 @@ impl Run {
         let shell = self.connect(facts, &target).await?;
         self.emit(EventKind::Connected { host });
         let route: Arc<dyn Route> = Arc::new(ForwardRoute::new(Arc::clone(&shell)));
-        let inside = machine.internal.map_or_else(|| machine_ref.instance.clone(), |ip| ip.to_string());
+        let inside = machine
+            .internal
+            .map_or_else(|| machine_ref.instance.clone(), |ip| ip.to_string());
         Ok(Site {
             method: open_method(Arc::clone(&shell)),
             yarn: (self.clients.yarn)(Arc::clone(&route), &inside),
@@ -120,9 +125,15 @@ impl Run {
         })
     }
 
-    async fn find_machine(&self, facts: &ClusterFacts, machine: &MachineRef) -> Result<Machine, RunError> {
+    async fn find_machine(
+        &self,
+        facts: &ClusterFacts,
+        machine: &MachineRef,
+    ) -> Result<Machine, RunError> {
         let gate = &self.clients.gate;
-        let found = self.retrying("finding the master", passing, || gate.find(machine)).await?;
+        let found = self
+            .retrying("finding the master", passing, || gate.find(machine))
+            .await?;
         match found {
             Some(found) => Ok(found),
             None => {
@@ -146,7 +157,11 @@ impl Run {
             }
         };
         let file = self.options.directory.join("known_hosts");
-        HostKeyPolicy::published(file, format!("{}.{}", machine.instance, facts.uuid), published)
+        HostKeyPolicy::published(
+            file,
+            format!("{}.{}", machine.instance, facts.uuid),
+            published,
+        )
     }
 
     /// The key to show; one of our own is let in first, under an expiry.
@@ -165,7 +180,10 @@ impl Run {
         }
     }
 
-    async fn admitted_key(self: &Arc<Self>, machine: &MachineRef) -> Result<EphemeralKey, RunError> {
+    async fn admitted_key(
+        self: &Arc<Self>,
+        machine: &MachineRef,
+    ) -> Result<EphemeralKey, RunError> {
         let known = lock(&self.key).clone();
         let key = match known {
             Some(key) => key,
@@ -177,7 +195,9 @@ impl Run {
         let fresh = self.look(|progress| {
             let mut keys = progress.keys.iter();
             keys.any(|(on, known)| {
-                on == machine && known.public_key == key.public_key() && known.expires > until_renewal
+                on == machine
+                    && known.public_key == key.public_key()
+                    && known.expires > until_renewal
             })
         });
         if fresh {
@@ -205,7 +225,11 @@ impl Run {
         Ok(key)
     }
 
-    async fn connect(&self, facts: &ClusterFacts, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, RunError> {
+    async fn connect(
+        &self,
+        facts: &ClusterFacts,
+        target: &SshTarget,
+    ) -> Result<Arc<dyn RemoteShell>, RunError> {
         let since = self.now();
         let mut pause = Duration::from_millis(50);
         loop {
@@ -216,9 +240,17 @@ impl Run {
             let limit = match (&error, &self.plan.ssh.identity) {
                 (ShellError::Denied { .. }, IdentityPlan::Ephemeral) => KEY_DELAY,
                 (ShellError::Denied { .. }, _) => Duration::ZERO,
-                (error, _) if error.is_typical_of_young_machines() || error.retry() != RetryHint::Never => YOUTH,
+                (error, _)
+                    if error.is_typical_of_young_machines()
+                        || error.retry() != RetryHint::Never =>
+                {
+                    YOUTH
+                }
                 _ => Duration::ZERO,
             };
+            if self.is_closing() {
+                return Err(error.into());
+            }
             if self.past(since, limit) || limit.is_zero() {
                 self.still_there(facts.clone()).await?;
                 return Err(error.into());

@@ -24,8 +24,10 @@ impl Run {
         self.started(Intent::CheckBucket).await?;
         let bucket = self.plan.staging.home.bucket();
         let staging = &self.clients.staging;
-        self.retrying("the staging bucket", passing, || staging.check_bucket(bucket))
-            .await?;
+        self.retrying("the staging bucket", passing, || {
+            staging.check_bucket(bucket)
+        })
+        .await?;
         self.done(Output::CheckBucket).await
     }
 
@@ -52,7 +54,9 @@ impl Run {
         let content = Content::File(PathBuf::from(&upload.local));
         let staging = &self.clients.staging;
         let put = self
-            .retrying(&upload.local, passing, || staging.put_if_absent(&upload.to, &content))
+            .retrying(&upload.local, passing, || {
+                staging.put_if_absent(&upload.to, &content)
+            })
             .await?;
         self.emit(EventKind::Staged {
             uri: upload.to.clone(),

@@ -15,9 +15,7 @@ use crate::verdict::Evidence;
 /// The steps of an ephemeral batch deployment, in their order.
 ///
 /// [`Step::Stage`] and [`Step::CreateCluster`] run side by side, and so does [`Step::FetchResult`] with the two before it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// See that the staging bucket can be used, before anything is made.
@@ -106,7 +104,9 @@ impl std::str::FromStr for Step {
 
 /// A word that names no step to stop after.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no step to stop after: check-bucket, stage, create-cluster, enter, submit or watch")]
+#[error(
+    "`{0}` is no step to stop after: check-bucket, stage, create-cluster, enter, submit or watch"
+)]
 pub struct UnknownStep(pub String);
 
 /// What is about to happen, with every id chosen for it; durable before the first call is made.
@@ -325,7 +325,9 @@ pub(crate) mod kind_name {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FailureKind, D::Error> {
         let text = String::deserialize(from)?;
-        let known = FailureKind::ALL.into_iter().find(|kind| name(*kind) == text);
+        let known = FailureKind::ALL
+            .into_iter()
+            .find(|kind| name(*kind) == text);
         known.ok_or_else(|| D::Error::custom(format!("`{text}` is no kind of failure")))
     }
 }

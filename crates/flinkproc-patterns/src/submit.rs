@@ -69,7 +69,9 @@ impl Run {
             let site = self.site().await?;
             match call(site).await {
                 Ok(value) => return Ok(value),
-                Err(error) if error.retry() == RetryHint::Never => return Err(error.into()),
+                Err(error) if error.retry() == RetryHint::Never || self.is_closing() => {
+                    return Err(error.into());
+                }
                 Err(error) => self.disconnected(&error).await,
             }
             self.sleep(pause).await;

@@ -38,7 +38,10 @@ impl Run {
                     self.note_if_possible(Entry::Done { output }).await;
                 }
                 Err(error) => remains.push(Remainder {
-                    what: format!("our key on {}, which expires at {}", machine.instance, key.expires),
+                    what: format!(
+                        "our key on {}, which expires at {}",
+                        machine.instance, key.expires
+                    ),
                     costs: false,
                     why: error.to_string(),
                     command: format!("flinkproc down {}", self.plan.deployment),
@@ -55,8 +58,10 @@ impl Run {
             if !one.ours || one.deleted {
                 continue;
             }
-            if let Err(error) = self.delete_cluster(&one).await {
-                self.ended(format!("delete cluster {}", one.cluster.name), Err(error.to_string()));
+            let deleted = self.delete_cluster(&one).await;
+            let told = deleted.as_ref().map(|()| ()).map_err(ToString::to_string);
+            self.ended(format!("delete cluster {}", one.cluster.name), told);
+            if let Err(error) = deleted {
                 remains.push(Remainder {
                     what: format!("cluster {}", one.cluster),
                     costs: true,
@@ -74,7 +79,8 @@ impl Run {
         if let Some(uuid) = self.uuid_of_ours(one).await? {
             let mut tries = 1;
             while let Err(error) = self.delete_once(cluster, &uuid).await {
-                let hopeless = matches!(error.kind(), FailureKind::Credentials | FailureKind::Input);
+                let hopeless =
+                    matches!(error.kind(), FailureKind::Credentials | FailureKind::Input);
                 if hopeless || tries == TRIES {
                     return Err(error);
                 }
@@ -93,10 +99,16 @@ impl Run {
         Ok(())
     }
 
-    async fn delete_once(self: &Arc<Self>, cluster: &ClusterRef, uuid: &ClusterUuid) -> Result<(), RunError> {
+    async fn delete_once(
+        self: &Arc<Self>,
+        cluster: &ClusterRef,
+        uuid: &ClusterUuid,
+    ) -> Result<(), RunError> {
         let number = self.look(|progress| {
             let mut tries = progress.clusters.iter();
-            tries.find(|one| one.cluster == *cluster).map_or(0, |one| one.deletions)
+            tries
+                .find(|one| one.cluster == *cluster)
+                .map_or(0, |one| one.deletions)
         });
         let request = self.request_id(&format!("delete/{}/{number}", cluster.name))?;
         let intent = Intent::DeleteCluster {
@@ -111,7 +123,9 @@ impl Run {
             detail: None,
         });
         let clients = &self.clients;
-        let passes = |error: &ClusterError| error.is_transient() || matches!(error, ClusterError::Busy { .. });
+        let passes = |error: &ClusterError| {
+            error.is_transient() || matches!(error, ClusterError::Busy { .. })
+        };
         let start = || clients.clusters.start_delete(cluster, Some(uuid), &request);
         let started = self.retrying("deleting the cluster", passes, start).await;
         let operation = match started {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use flinkproc_core::{FailureKind, FlinkJobId, YarnApplicationId};
-use flinkproc_rest::yarn_values::{ApplicationState, FinalStatus};
 use flinkproc_rest::flink_values::FlinkJobState;
+use flinkproc_rest::yarn_values::{ApplicationState, FinalStatus};
 use flinkproc_submit::LauncherExit;
 use serde::{Deserialize, Serialize};
 
@@ -111,10 +111,16 @@ impl fmt::Display for Verdict {
         match self {
             Self::Succeeded => f.write_str("succeeded"),
             Self::NotSubmitted { phase, status } => {
-                write!(f, "not submitted: the launcher failed in `{phase}` with status {status}")
+                write!(
+                    f,
+                    "not submitted: the launcher failed in `{phase}` with status {status}"
+                )
             }
             Self::ClientFailed { status } => {
-                write!(f, "not submitted: Flink's client ended with status {status} and no application was seen")
+                write!(
+                    f,
+                    "not submitted: Flink's client ended with status {status} and no application was seen"
+                )
             }
             Self::Failed => f.write_str("failed"),
             Self::Cancelled => f.write_str("cancelled"),
@@ -202,7 +208,8 @@ impl Evidence {
             (LauncherWord::Unseen, _) => "the launcher's exit status could not be read".to_owned(),
             (_, YarnWord::Unseen) => "YARN gave no answer".to_owned(),
             (_, YarnWord::Applications(applications)) if applications.is_empty() => {
-                "the program ended well, yet YARN knows no application of this deployment".to_owned()
+                "the program ended well, yet YARN knows no application of this deployment"
+                    .to_owned()
             }
             _ => "YARN has not recorded a final status".to_owned(),
         }
@@ -223,7 +230,11 @@ impl Evidence {
         };
         combine(applications.iter().map(|application| {
             match (application.final_status, application.state) {
-                (FinalStatus::Succeeded, state) if state.is_terminal() || state == ApplicationState::Finishing => Vote::Success,
+                (FinalStatus::Succeeded, state)
+                    if state.is_terminal() || state == ApplicationState::Finishing =>
+                {
+                    Vote::Success
+                }
                 (FinalStatus::Failed, _) | (_, ApplicationState::Failed) => Vote::Failure,
                 (FinalStatus::Killed, _) | (_, ApplicationState::Killed) => Vote::Cancelled,
                 _ => Vote::Silent,
@@ -248,21 +259,35 @@ fn combine(votes: impl Iterator<Item = Vote>) -> Vote {
     [Vote::Failure, Vote::Cancelled, Vote::Silent]
         .into_iter()
         .find(|bad| votes.contains(bad))
-        .unwrap_or(if votes.is_empty() { Vote::Silent } else { Vote::Success })
+        .unwrap_or(if votes.is_empty() {
+            Vote::Silent
+        } else {
+            Vote::Success
+        })
 }
 
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.launcher {
-            LauncherWord::Exit(exit) => write!(f, "launcher: status {} in `{}`", exit.status, exit.phase)?,
+            LauncherWord::Exit(exit) => {
+                write!(f, "launcher: status {} in `{}`", exit.status, exit.phase)?
+            }
             LauncherWord::Lost => f.write_str("launcher: lost")?,
             LauncherWord::Unseen => f.write_str("launcher: not seen")?,
         }
         match &self.yarn {
-            YarnWord::Applications(applications) if applications.is_empty() => f.write_str("; YARN: no application")?,
+            YarnWord::Applications(applications) if applications.is_empty() => {
+                f.write_str("; YARN: no application")?
+            }
             YarnWord::Applications(applications) => {
                 for one in applications {
-                    write!(f, "; YARN: {} {} {}", one.id, word(&one.state), word(&one.final_status))?;
+                    write!(
+                        f,
+                        "; YARN: {} {} {}",
+                        one.id,
+                        word(&one.state),
+                        word(&one.final_status)
+                    )?;
                 }
             }
             YarnWord::Unseen => f.write_str("; YARN: no answer")?,
@@ -271,7 +296,11 @@ impl fmt::Display for Evidence {
             f.write_str("; Flink: no job seen")?;
         }
         for job in &self.flink {
-            write!(f, "; Flink: {} {}", job.id, word(&job.state))?;
+            let state = match job.state {
+                FlinkJobState::Unknown => "state not seen".to_owned(),
+                state => word(&state),
+            };
+            write!(f, "; Flink: {} {state}", job.id)?;
         }
         Ok(())
     }
@@ -319,7 +348,11 @@ mod tests {
                 state: *state,
             })
             .collect();
-        let evidence = Evidence { launcher, yarn, flink };
+        let evidence = Evidence {
+            launcher,
+            yarn,
+            flink,
+        };
         let agree = if evidence.agree() { "agree" } else { "differ" };
         assert_eq!(
             format!("{} ({agree})", evidence.verdict()),
@@ -334,23 +367,63 @@ mod tests {
         use FinalStatus::{Failed, Killed, Succeeded, Undefined};
         use FlinkJobState as Job;
         let good = || yarn(&[(Finished, Succeeded)]);
-        check(exit(0, "flink", false), good(), &[Job::Finished], "succeeded (agree)");
+        check(
+            exit(0, "flink", false),
+            good(),
+            &[Job::Finished],
+            "succeeded (agree)",
+        );
         check(exit(0, "flink", false), good(), &[], "succeeded (agree)");
-        check(exit(0, "flink", false), good(), &[Job::Running], "succeeded (agree)");
+        check(
+            exit(0, "flink", false),
+            good(),
+            &[Job::Running],
+            "succeeded (agree)",
+        );
         check(exit(0, "flink", true), good(), &[], "succeeded (agree)");
         // FINISHED can hold FAILED: the state alone says nothing.
-        check(exit(0, "flink", false), yarn(&[(Finished, Failed)]), &[], "failed (differ)");
-        check(exit(1, "flink", false), yarn(&[(Finished, Failed)]), &[Job::Failed], "failed (agree)");
-        check(exit(1, "flink", false), good(), &[Job::Finished], "failed (differ)");
-        check(exit(0, "flink", false), good(), &[Job::Finished, Job::Failed], "failed (differ)");
+        check(
+            exit(0, "flink", false),
+            yarn(&[(Finished, Failed)]),
+            &[],
+            "failed (differ)",
+        );
+        check(
+            exit(1, "flink", false),
+            yarn(&[(Finished, Failed)]),
+            &[Job::Failed],
+            "failed (agree)",
+        );
+        check(
+            exit(1, "flink", false),
+            good(),
+            &[Job::Finished],
+            "failed (differ)",
+        );
+        check(
+            exit(0, "flink", false),
+            good(),
+            &[Job::Finished, Job::Failed],
+            "failed (differ)",
+        );
         check(
             exit(0, "flink", false),
             yarn(&[(Finished, Succeeded), (Finished, Failed)]),
             &[],
             "failed (differ)",
         );
-        check(exit(1, "flink", false), yarn(&[(KilledState, Killed)]), &[Job::Canceled], "cancelled (differ)");
-        check(exit(143, "flink", true), yarn(&[(KilledState, Killed)]), &[], "cancelled (agree)");
+        check(
+            exit(1, "flink", false),
+            yarn(&[(KilledState, Killed)]),
+            &[Job::Canceled],
+            "cancelled (differ)",
+        );
+        check(
+            exit(143, "flink", true),
+            yarn(&[(KilledState, Killed)]),
+            &[],
+            "cancelled (agree)",
+        );
         check(
             exit(1, "fetch", false),
             yarn(&[]),
@@ -375,13 +448,31 @@ mod tests {
             &[],
             "unknown: the program ended well, yet YARN knows no application of this deployment (agree)",
         );
-        check(exit(0, "flink", false), YarnWord::Unseen, &[], "unknown: YARN gave no answer (agree)");
-        check(LauncherWord::Lost, good(), &[], "unknown: the launcher is gone without a word (agree)");
-        check(LauncherWord::Lost, yarn(&[(Finished, Failed)]), &[], "failed (agree)");
+        check(
+            exit(0, "flink", false),
+            YarnWord::Unseen,
+            &[],
+            "unknown: YARN gave no answer (agree)",
+        );
+        check(
+            LauncherWord::Lost,
+            good(),
+            &[],
+            "unknown: the launcher is gone without a word (agree)",
+        );
+        check(
+            LauncherWord::Lost,
+            yarn(&[(Finished, Failed)]),
+            &[],
+            "failed (agree)",
+        );
     }
 
     #[test]
     fn nothing_seen_is_never_success() {
-        assert_eq!(Evidence::none().verdict().kind(), Some(FailureKind::Unknown));
+        assert_eq!(
+            Evidence::none().verdict().kind(),
+            Some(FailureKind::Unknown)
+        );
     }
 }

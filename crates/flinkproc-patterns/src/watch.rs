@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_core::{Attempt, FlinkJobId, Span, YarnApplicationId};
+use flinkproc_core::{Attempt, Explain, FlinkJobId, RetryHint, Span, YarnApplicationId};
 use flinkproc_rest::{Application, FinalStatus, FlinkJobState};
+use flinkproc_ssh::ShellError;
 use flinkproc_submit::{Observation, RunState};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -56,7 +57,19 @@ impl Run {
             let mut saved = self.open_output(attempt).await?;
             let word = loop {
                 let began = self.now();
-                let seen = self.observe(attempt, &saved, LOOK).await?;
+                let seen = match self.observe(attempt, &saved, LOOK).await {
+                    Ok(seen) => seen,
+                    // The job runs on while nobody can look: a laptop may sleep. The deadline ends the waiting.
+                    Err(error) if is_only_the_way(&error) => {
+                        self.emit(EventKind::Retrying {
+                            what: "looking at the job".to_owned(),
+                            why: error.to_string(),
+                        });
+                        self.sleep(Duration::from_secs(5)).await;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let news = self.take(&mut saved, &seen).await?;
                 match seen.state {
                     // The answer to the submission was lost, and so was the submission.
@@ -93,14 +106,21 @@ impl Run {
     }
 
     /// Keeps what was seen; `true` when the program said something.
-    pub(crate) async fn take(&self, saved: &mut SavedOutput, seen: &Observation) -> Result<bool, RunError> {
+    pub(crate) async fn take(
+        &self,
+        saved: &mut SavedOutput,
+        seen: &Observation,
+    ) -> Result<bool, RunError> {
         {
             let mut sightings = lock(&self.sightings);
             if let Some(id) = &seen.application {
                 sightings.applications.entry(id.clone()).or_insert(None);
             }
             for id in &seen.jobs {
-                sightings.jobs.entry(id.clone()).or_insert(FlinkJobState::Unknown);
+                sightings
+                    .jobs
+                    .entry(id.clone())
+                    .or_insert(FlinkJobState::Unknown);
             }
         }
         self.take_output(saved, &seen.out, &seen.err).await?;
@@ -208,10 +228,14 @@ impl Run {
             diagnostics: application.diagnostics.clone(),
         };
         let mut sightings = lock(&self.sightings);
-        let known = sightings.applications.insert(word.id.clone(), Some(word.clone()));
+        let known = sightings
+            .applications
+            .insert(word.id.clone(), Some(word.clone()));
         drop(sightings);
         let known = known.flatten();
-        let same = |one: &ApplicationWord| (one.state, one.final_status) == (word.state, word.final_status);
+        let same = |one: &ApplicationWord| {
+            (one.state, one.final_status) == (word.state, word.final_status)
+        };
         if !known.as_ref().is_some_and(same) {
             self.emit(EventKind::Application {
                 id: word.id,
@@ -231,11 +255,15 @@ impl Run {
     }
 
     /// The applications of an attempt: those of its tag, and the one that the launcher named.
-    pub(crate) async fn ask_yarn(self: &Arc<Self>, attempt: Attempt) -> Result<Vec<Application>, RunError> {
+    pub(crate) async fn ask_yarn(
+        self: &Arc<Self>,
+        attempt: Attempt,
+    ) -> Result<Vec<Application>, RunError> {
         let site = self.site().await?;
         let tag = self.run_ref(attempt).tag();
         let mut applications = site.yarn.applications(Some(&tag)).await?;
-        let named: Vec<YarnApplicationId> = lock(&self.sightings).applications.keys().cloned().collect();
+        let named: Vec<YarnApplicationId> =
+            lock(&self.sightings).applications.keys().cloned().collect();
         for id in named {
             if !applications.iter().any(|one| one.id == id)
                 && let Some(application) = site.yarn.application(&id).await?
@@ -269,7 +297,9 @@ impl Run {
             };
             if patience.is_zero() || self.past(began, patience) {
                 break match answer {
-                    Ok(applications) => YarnWord::Applications(applications.iter().map(word).collect()),
+                    Ok(applications) => {
+                        YarnWord::Applications(applications.iter().map(word).collect())
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "YARN gave no answer");
                         YarnWord::Unseen
@@ -280,12 +310,29 @@ impl Run {
             pause = (pause * 2).min(Duration::from_secs(2));
         };
         let jobs = lock(&self.sightings).jobs.clone();
-        let flink = jobs.into_iter().map(|(id, state)| FlinkWord { id, state }).collect();
+        let flink = jobs
+            .into_iter()
+            .map(|(id, state)| FlinkWord { id, state })
+            .collect();
         Evidence {
             launcher,
             yarn,
             flink,
         }
+    }
+}
+
+/// Whether a failure says only that nobody can look at present, and nothing of the cluster or the job.
+fn is_only_the_way(error: &RunError) -> bool {
+    match error {
+        RunError::Shell(ShellError::Denied { .. }) => false,
+        RunError::Shell(error) => {
+            error.is_typical_of_young_machines() || error.retry() != RetryHint::Never
+        }
+        RunError::Submit(error) => error.is_connection_lost(),
+        RunError::Cluster(error) => error.is_transient(),
+        RunError::Gate(error) => error.retry() != RetryHint::Never,
+        _ => false,
     }
 }
 

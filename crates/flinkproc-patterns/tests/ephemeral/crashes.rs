@@ -110,10 +110,18 @@ async fn a_run_goes_on_after_a_crash_at_any_line() {
             let world = World::new(good());
             run_to(&world, line, at, Interrupt::Leave).await;
             let outcome = world.resume().await.wait().await.expect("ended");
-            assert_eq!(outcome.verdict(), Some(&Verdict::Succeeded), "{when}: {outcome:#?}");
+            assert_eq!(
+                outcome.verdict(),
+                Some(&Verdict::Succeeded),
+                "{when}: {outcome:#?}"
+            );
             assert_eq!(outcome.exit_code(), 0, "{when}: {outcome:#?}");
             world.assert_nothing_left(&when);
-            assert_eq!(world.method.inner().started().len(), 1, "started once: {when}");
+            assert_eq!(
+                world.method.inner().started().len(),
+                1,
+                "started once: {when}"
+            );
             let saved = std::fs::read_to_string(world.directory.path().join("logs/launcher-1.out"));
             assert_eq!(saved.expect("saved"), "hello\nwörld\n", "{when}");
             let result = std::fs::read_to_string(world.directory.path().join("result/part-0"));
@@ -131,7 +139,12 @@ async fn what_a_crash_left_is_taken_down() {
         run_to(&world, line, At::After, Interrupt::Leave).await;
         for _ in 0..2 {
             let id = "d1".parse().expect("valid");
-            let down = Deployment::down(&id, world.clients(), world.shared_journal(), world.options());
+            let down = Deployment::down(
+                &id,
+                world.clients(),
+                world.shared_journal(),
+                world.options(),
+            );
             let outcome = down.await.expect("held").wait().await.expect("ended");
             assert_eq!(outcome.exit_code(), 0, "{when}: {outcome:#?}");
             world.assert_nothing_left(&when);
@@ -146,7 +159,10 @@ async fn an_interrupt_at_any_line_leaves_nothing() {
         let when = format!("interrupt at line {line}");
         let world = World::new(good());
         let conclusion = run_to(&world, line, At::Noticed, Interrupt::Delete).await;
-        assert!(matches!(conclusion, Some(Conclusion::Ended { .. })), "{when}: {conclusion:?}");
+        assert!(
+            matches!(conclusion, Some(Conclusion::Ended { .. })),
+            "{when}: {conclusion:?}"
+        );
         world.assert_nothing_left(&when);
     }
 }
@@ -162,7 +178,11 @@ async fn a_detached_run_is_carried_on() {
         let outcome = world.resume().await.wait().await.expect("ended");
         assert_eq!(outcome.exit_code(), 0, "{when}: {outcome:#?}");
         world.assert_nothing_left(&when);
-        assert_eq!(world.method.inner().started().len(), 1, "started once: {when}");
+        assert_eq!(
+            world.method.inner().started().len(),
+            1,
+            "started once: {when}"
+        );
     }
 }
 
@@ -181,7 +201,29 @@ async fn no_line_is_written_after_its_effect() {
             Entry::Ended { .. } => "ended".to_owned(),
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    planned
+    started check-bucket
+    done check-bucket
+    started stage
+    started create-cluster
+    done create-started
+    done stage
+    done create-cluster
+    started enter
+    done enter
+    started submit
+    done submit
+    started watch
+    done watch
+    started end
+    done fetch-result
+    done save-logs
+    done leave-machine
+    started delete-cluster
+    done delete-cluster
+    ended
+    ");
 }
 
 fn tag(value: &impl serde::Serialize) -> String {

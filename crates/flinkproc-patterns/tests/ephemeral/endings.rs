@@ -1,8 +1,6 @@
 //! The happy path, the deadline, what is kept, what is not ours, what cannot be deleted, and what dropping a handle does.
 
-use std::sync::Arc;
-
-use flinkproc_core::{ClusterRef, ClusterUuid, FailureKind, Fault, Faulty, Span};
+use flinkproc_core::{FailureKind, Fault, Faulty, Span};
 use flinkproc_dataproc::MemoryDataproc;
 use flinkproc_patterns::{Conclusion, Deployment, EventKind, Interrupt, Step, Verdict};
 use flinkproc_plan::OnFailure;
@@ -34,7 +32,35 @@ async fn a_job_is_deployed_and_nothing_is_left() {
             _ => None,
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    check-bucket …
+    check-bucket done
+    stage …
+    create-cluster …
+    stage done
+    create-cluster done
+    enter …
+    enter done
+    submit …
+    submitted 1
+    submit done
+    watch …
+    "Submitted application application_1700000000000_0001\n"
+    "Job has been submitted with JobID 0123456789abcdef0123456789abcdef\n"
+    "hello\n"
+    "wörld\n"
+    watch done
+    fetch-result …
+    save-logs …
+    gs://bucket/out/part-0
+    fetch-result done
+    save-logs done
+    leave-machine …
+    leave-machine done
+    delete-cluster …
+    delete-cluster done
+    ended
+    "#);
     world.assert_nothing_left("success");
     let text = serde_json::to_string(&events).expect("serialises");
     let back: Vec<flinkproc_patterns::Event> = serde_json::from_str(&text).expect("reads back");
@@ -43,19 +69,36 @@ async fn a_job_is_deployed_and_nothing_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_everything_and_says_what_worked() {
-    let world = World::new(Script::default().err(format!("Submitted application {}\n", crate::world::APPLICATION)));
+    let world = World::new(Script::default().err(format!(
+        "Submitted application {}\n",
+        crate::world::APPLICATION
+    )));
     world.yarn_says(ApplicationState::Running, FinalStatus::Undefined);
     let mut plan = world.plan();
     plan.watch.deadline = Span::from_secs(600);
     let outcome = world.deploy_plan(plan).await;
-    assert_eq!(outcome.exit_code(), FailureKind::Deadline.exit_code(), "{outcome:#?}");
+    assert_eq!(
+        outcome.exit_code(),
+        FailureKind::Deadline.exit_code(),
+        "{outcome:#?}"
+    );
     assert!(world.method.inner().is_cancelled(&run(1)));
     let told: Vec<String> = outcome
         .endings
         .iter()
-        .map(|step| format!("{}: {}", step.what, if step.worked { "worked" } else { "failed" }))
+        .map(|step| {
+            format!(
+                "{}: {}",
+                step.what,
+                if step.worked { "worked" } else { "failed" }
+            )
+        })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    tell the launcher to cancel attempt 1: worked
+    kill YARN application application_1700000000000_0001: worked
+    delete cluster batch-d1: worked
+    ");
     world.assert_nothing_left("deadline");
 }
 
@@ -66,12 +109,18 @@ async fn the_deadline_counts_from_the_first_start_not_from_the_resume() {
     plan.watch.deadline = Span::from_secs(600);
     let mut handle = world.start(plan).await.expect("started");
     let mut events = handle.events().expect("not taken");
-    while !matches!(events.next().await.expect("goes on").what, EventKind::Submitted { .. }) {}
+    while !matches!(
+        events.next().await.expect("goes on").what,
+        EventKind::Submitted { .. }
+    ) {}
     handle.cancel(Interrupt::Detach);
     let outcome = handle.wait().await.expect("ended");
     assert_eq!(outcome.conclusion, Conclusion::Detached);
     assert_eq!(world.clusters(), [cluster().name.as_str()]);
-    assert_eq!(outcome.remains.first().expect("told").command, "flinkproc down d1");
+    assert_eq!(
+        outcome.remains.first().expect("told").command,
+        "flinkproc down d1"
+    );
     flinkproc_core::Clock::sleep(world.clock.as_ref(), std::time::Duration::from_secs(700)).await;
     let before = flinkproc_core::Clock::now(world.clock.as_ref());
     let outcome = world.resume().await.wait().await.expect("ended");
@@ -83,7 +132,11 @@ async fn the_deadline_counts_from_the_first_start_not_from_the_resume() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_we_did_not_make_is_never_deleted() {
-    for (script, deadline) in [(good(), 7200), (Script::default().exit(1), 7200), (Script::default(), 60)] {
+    for (script, deadline) in [
+        (good(), 7200),
+        (Script::default().exit(1), 7200),
+        (Script::default(), 60),
+    ] {
         let world = World::new(script);
         world.plant();
         let mut plan = world.plan();
@@ -92,7 +145,12 @@ async fn a_cluster_that_we_did_not_make_is_never_deleted() {
         plan.watch.deadline = Span::from_secs(deadline);
         world.deploy_plan(plan).await;
         let id = "d1".parse().expect("valid");
-        let down = Deployment::down(&id, world.clients(), world.shared_journal(), world.options());
+        let down = Deployment::down(
+            &id,
+            world.clients(),
+            world.shared_journal(),
+            world.options(),
+        );
         down.await.expect("held").wait().await.expect("ended");
         assert_eq!(world.dataproc.calls("start_delete"), 0);
         assert_eq!(world.dataproc.calls("start_create"), 0);
@@ -106,7 +164,10 @@ async fn a_younger_cluster_of_the_same_name_is_left_alone() {
     let world = World::new(Script::default());
     let mut handle = world.start(world.plan()).await.expect("started");
     let mut events = handle.events().expect("not taken");
-    while !matches!(events.next().await.expect("goes on").what, EventKind::Submitted { .. }) {}
+    while !matches!(
+        events.next().await.expect("goes on").what,
+        EventKind::Submitted { .. }
+    ) {}
     world.dataproc.inner().remove(&cluster());
     world.plant();
     handle.cancel(Interrupt::Delete);
@@ -140,9 +201,17 @@ async fn a_cluster_is_kept_when_the_job_fails_and_down_ends_it() {
     let outcome = world.deploy_plan(plan).await;
     assert_eq!(outcome.kind(), Some(FailureKind::Job));
     assert_eq!(world.clusters(), [cluster().name.as_str()]);
-    assert_eq!(outcome.remains.first().expect("told").command, "flinkproc down d1");
+    assert_eq!(
+        outcome.remains.first().expect("told").command,
+        "flinkproc down d1"
+    );
     let id = "d1".parse().expect("valid");
-    let down = Deployment::down(&id, world.clients(), world.shared_journal(), world.options());
+    let down = Deployment::down(
+        &id,
+        world.clients(),
+        world.shared_journal(),
+        world.options(),
+    );
     let outcome = down.await.expect("held").wait().await.expect("ended");
     assert_eq!(outcome.exit_code(), 0, "{outcome:#?}");
     world.assert_nothing_left("down");
@@ -154,15 +223,28 @@ async fn a_run_stops_after_the_step_it_was_told() {
         let world = World::new(good());
         let mut options = world.options();
         options.until = Some(step);
-        let started = Deployment::start(world.plan(), world.clients(), world.shared_journal(), options);
+        let started = Deployment::start(
+            world.plan(),
+            world.clients(),
+            world.shared_journal(),
+            options,
+        );
         let Ok(flinkproc_patterns::Started::Running(handle)) = started.await else {
             panic!("it is a new run");
         };
         let outcome = handle.wait().await.expect("ended");
         assert_eq!(outcome.conclusion, Conclusion::Reached(step));
         assert_eq!(outcome.exit_code(), 0);
-        assert_eq!(world.clusters().len(), usize::from(step >= Step::CreateCluster), "{step}");
-        assert_eq!(world.method.inner().started().len(), usize::from(step >= Step::Submit), "{step}");
+        assert_eq!(
+            world.clusters().len(),
+            usize::from(step >= Step::CreateCluster),
+            "{step}"
+        );
+        assert_eq!(
+            world.method.inner().started().len(),
+            usize::from(step >= Step::Submit),
+            "{step}"
+        );
         assert_eq!(world.keys(), Vec::<String>::new(), "{step}");
         let outcome = world.resume().await.wait().await.expect("ended");
         assert_eq!(outcome.exit_code(), 0, "{step}: {outcome:#?}");
@@ -185,36 +267,4 @@ async fn a_dropped_handle_changes_nothing() {
     };
     assert_eq!(outcome.exit_code(), 0);
     world.assert_nothing_left("dropped handle");
-}
-
-mockall::mock! {
-    #[derive(Debug)]
-    Clusters {}
-    #[async_trait::async_trait]
-    impl flinkproc_dataproc::ClusterApi for Clusters {
-        async fn find(&self, cluster: &ClusterRef) -> Result<Option<flinkproc_dataproc::Cluster>, flinkproc_dataproc::ClusterError>;
-        async fn list(&self, project: &flinkproc_core::ProjectId, region: &flinkproc_core::Region, filter: &str) -> Result<Vec<flinkproc_dataproc::Cluster>, flinkproc_dataproc::ClusterError>;
-        async fn start_create(&self, spec: &flinkproc_dataproc::ClusterSpec, request: &flinkproc_core::RequestId) -> Result<flinkproc_dataproc::OperationName, flinkproc_dataproc::ClusterError>;
-        async fn start_update(&self, cluster: &ClusterRef, update: &flinkproc_dataproc::ClusterUpdate, request: &flinkproc_core::RequestId) -> Result<flinkproc_dataproc::OperationName, flinkproc_dataproc::ClusterError>;
-        async fn start_delete<'a>(&self, cluster: &ClusterRef, uuid: Option<&'a ClusterUuid>, request: &flinkproc_core::RequestId) -> Result<Option<flinkproc_dataproc::OperationName>, flinkproc_dataproc::ClusterError>;
-        async fn start_stop(&self, cluster: &ClusterRef, request: &flinkproc_core::RequestId) -> Result<flinkproc_dataproc::OperationName, flinkproc_dataproc::ClusterError>;
-        async fn start_start(&self, cluster: &ClusterRef, request: &flinkproc_core::RequestId) -> Result<flinkproc_dataproc::OperationName, flinkproc_dataproc::ClusterError>;
-        async fn start_diagnose(&self, cluster: &ClusterRef) -> Result<flinkproc_dataproc::OperationName, flinkproc_dataproc::ClusterError>;
-        async fn operation(&self, name: &flinkproc_dataproc::OperationName) -> Result<flinkproc_dataproc::Operation, flinkproc_dataproc::ClusterError>;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_missing_bucket_is_found_without_one_call_to_dataproc() {
-    let mut world = World::new(good());
-    world.staging = Arc::new(Faulty::new(flinkproc_staging::MemoryStaging::new()));
-    let mut clients = world.clients();
-    // A mock without expectations fails the test at any call.
-    clients.clusters = Arc::new(MockClusters::new());
-    let started = Deployment::start(world.plan(), clients, world.shared_journal(), world.options());
-    let Ok(flinkproc_patterns::Started::Running(handle)) = started.await else {
-        panic!("it is a new run");
-    };
-    let outcome = handle.wait().await.expect("ended");
-    assert_eq!(outcome.kind(), Some(FailureKind::Input));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flinkproc_core::{Fault, Faulty, FailureKind};
+use flinkproc_core::{FailureKind, Fault, Faulty};
 use flinkproc_dataproc::{Creation, MemoryDataproc};
 use flinkproc_patterns::{CauseKind, Conclusion, Ending, EventKind, Outcome, Step, Verdict};
 use flinkproc_rest::{ApplicationState, FinalStatus};
@@ -25,7 +25,11 @@ async fn survives(world: World, when: &str) {
     let outcome = world.deploy().await;
     assert_eq!(outcome.exit_code(), 0, "{when}: {outcome:#?}");
     world.assert_nothing_left(when);
-    assert_eq!(world.method.inner().started().len(), 1, "started once: {when}");
+    assert_eq!(
+        world.method.inner().started().len(),
+        1,
+        "started once: {when}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,7 +39,11 @@ async fn any_call_may_fail_once_or_lose_its_answer_once() {
             for nth in 1..=3 {
                 let faulty = Faulty::new(dataproc()).with(method, nth, fault);
                 let world = World::new(good()).with_dataproc(faulty);
-                survives(world, &format!("{fault:?} at call {nth} of dataproc.{method}")).await;
+                survives(
+                    world,
+                    &format!("{fault:?} at call {nth} of dataproc.{method}"),
+                )
+                .await;
             }
         }
         for method in ["check_bucket", "put_if_absent", "list", "read_range"] {
@@ -80,7 +88,10 @@ async fn without_a_bucket_nothing_is_made() {
     let mut world = World::new(good());
     world.staging = Arc::new(Faulty::new(MemoryStaging::new()));
     let outcome = refused_before_anything(world, FailureKind::Input).await;
-    assert_eq!(outcome.failure.expect("failed").step, Some(Step::CheckBucket));
+    assert_eq!(
+        outcome.failure.expect("failed").step,
+        Some(Step::CheckBucket)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,14 +127,17 @@ async fn an_error_cluster_is_deleted_and_made_again_under_a_fresh_name() {
 async fn two_error_clusters_are_a_failure_and_leave_nothing() {
     let world = World::new(good());
     for _ in 0..2 {
-        world.dataproc.inner().next_creation(Creation::Error {
+        world.dataproc.inner().next_creation(Creation::Errs {
             detail: "Initialization action failed".to_owned(),
         });
     }
     let outcome = world.deploy().await;
     assert_eq!(outcome.kind(), Some(FailureKind::Cluster));
     let failure = outcome.failure.expect("failed");
-    assert!(failure.to_string().contains("Initialization action failed"), "{failure}");
+    assert!(
+        failure.to_string().contains("Initialization action failed"),
+        "{failure}"
+    );
     world.assert_nothing_left("two error clusters");
 }
 
@@ -142,7 +156,11 @@ async fn a_used_up_quota_is_explained_and_not_tried_again() {
         let world = World::new(good());
         world.dataproc.inner().next_creation(creation);
         let outcome = world.deploy().await;
-        assert_eq!(outcome.exit_code(), FailureKind::Capacity.exit_code(), "{outcome:#?}");
+        assert_eq!(
+            outcome.exit_code(),
+            FailureKind::Capacity.exit_code(),
+            "{outcome:#?}"
+        );
         assert_eq!(world.dataproc.calls("start_create"), 1);
         world.assert_nothing_left("quota");
     }
@@ -177,7 +195,13 @@ async fn a_job_that_raises_fails_with_its_traceback() {
     let outcome = world.deploy().await;
     assert_eq!(outcome.kind(), Some(FailureKind::Job));
     let cause = outcome.cause.expect("found");
-    assert_eq!((cause.kind, cause.headline.as_str()), (CauseKind::PythonTraceback, "ZeroDivisionError: division by zero"));
+    assert_eq!(
+        (cause.kind, cause.headline.as_str()),
+        (
+            CauseKind::PythonTraceback,
+            "ZeroDivisionError: division by zero"
+        )
+    );
     world.assert_nothing_left("failed job");
 }
 
@@ -189,7 +213,9 @@ async fn a_client_that_ends_well_over_a_failed_application_is_a_failure_with_all
     assert_eq!(outcome.verdict(), Some(&Verdict::Failed));
     let evidence = outcome.evidence.expect("seen");
     assert!(!evidence.agree());
-    insta::assert_snapshot!(evidence, @"");
+    insta::assert_snapshot!(evidence, @r"
+    launcher: status 0 in `flink`; YARN: application_1700000000000_0001 FINISHED FAILED; Flink: 0123456789abcdef0123456789abcdef state not seen
+    ");
     world.assert_nothing_left("failed job");
 }
 
@@ -197,16 +223,29 @@ async fn a_client_that_ends_well_over_a_failed_application_is_a_failure_with_all
 async fn a_launcher_that_vanishes_before_yarn_knew_is_started_again() {
     let mut world = World::new(good());
     world.yarn = Arc::new(flinkproc_rest::MemoryYarn::new());
-    world.method = Arc::new(Faulty::new(InMemoryMethod::new(Script::default().out("a\n").die())));
+    world.method = Arc::new(Faulty::new(InMemoryMethod::new(
+        Script::default().out("a\n").die(),
+    )));
     let outcome = world.deploy().await;
-    assert_eq!(outcome.failure.as_ref().expect("failed").code, "RUN013", "{outcome:#?}");
+    assert_eq!(
+        outcome.failure.as_ref().expect("failed").code,
+        "RUN013",
+        "{outcome:#?}"
+    );
     assert_eq!(world.method.inner().started().len(), 3);
     world.assert_nothing_left("launcher lost");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_launcher_that_vanishes_while_yarn_runs_is_never_started_again_and_unknown() {
-    let world = World::new(Script::default().err(format!("Submitted application {}\n", crate::world::APPLICATION)).die());
+    let world = World::new(
+        Script::default()
+            .err(format!(
+                "Submitted application {}\n",
+                crate::world::APPLICATION
+            ))
+            .die(),
+    );
     let outcome = world.deploy().await;
     assert_eq!(outcome.kind(), Some(FailureKind::Unknown), "{outcome:#?}");
     assert_eq!(outcome.exit_code(), 10);
@@ -229,7 +268,54 @@ async fn a_cluster_that_vanishes_under_the_job_is_named() {
     let outcome = handle.wait().await.expect("ended");
     assert_eq!(
         outcome.conclusion,
-        Conclusion::Ended { ending: Ending::Interrupted, verdict: None }
+        Conclusion::Ended {
+            ending: Ending::Interrupted,
+            verdict: None
+        }
     );
     assert_eq!(outcome.remains, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_long_away_loses_neither_the_job_nor_a_byte() {
+    let mut world = World::new(good());
+    let connector = flinkproc_ssh::ScriptedConnector::new(world.shell.clone());
+    let mut faulty = Faulty::new(connector);
+    // Ten minutes and more of refused connections.
+    for nth in 2..300 {
+        faulty = faulty.with("connect", nth, Fault::Before);
+    }
+    world.connect = Arc::new(faulty);
+    let method = InMemoryMethod::new(good());
+    world.method = Arc::new(Faulty::new(method).with("observe", 3, Fault::Before));
+    let directory = world.directory.path().to_owned();
+    let before = flinkproc_core::Clock::now(world.clock.as_ref());
+    let outcome = world.deploy().await;
+    let took = flinkproc_core::Clock::now(world.clock.as_ref()).duration_since(before);
+    assert!(took.as_secs() > 600, "{took:?}");
+    assert_eq!(outcome.exit_code(), 0, "{outcome:#?}");
+    let saved = std::fs::read_to_string(directory.join("logs/launcher-1.out"));
+    assert_eq!(saved.expect("saved"), "hello\nwörld\n");
+    world.assert_nothing_left("long away");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_while_the_service_is_away_makes_no_cluster_afterwards() {
+    let mut faulty = Faulty::new(dataproc());
+    for nth in 1..20 {
+        faulty = faulty.with("start_create", nth, Fault::Before);
+    }
+    let world = World::new(good()).with_dataproc(faulty);
+    let mut handle = world.start(world.plan()).await.expect("started");
+    let mut events = handle.events().expect("not taken");
+    while !matches!(
+        events.next().await.expect("goes on").what,
+        EventKind::Retrying { .. }
+    ) {}
+    handle.cancel(flinkproc_patterns::Interrupt::Delete);
+    handle.wait().await.expect("ended");
+    let calls = world.dataproc.calls("start_create");
+    flinkproc_core::Clock::sleep(world.clock.as_ref(), std::time::Duration::from_secs(3600)).await;
+    assert_eq!(world.dataproc.calls("start_create"), calls);
+    world.assert_nothing_left("interrupted while away");
 }

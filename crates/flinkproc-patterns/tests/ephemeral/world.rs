@@ -28,13 +28,13 @@ use flinkproc_submit::{InMemoryMethod, RunRef, Script, SubmissionMethod};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-pub const APPLICATION: &str = "application_1700000000000_0001";
-pub const JOB: &str = "0123456789abcdef0123456789abcdef";
-pub const SCRIPT: &str = "print('hello')\n";
+pub(crate) const APPLICATION: &str = "application_1700000000000_0001";
+pub(crate) const JOB: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SCRIPT: &str = "print('hello')\n";
 
 /// Time of a paused tokio runtime: it jumps to the next sleeper whenever nothing else is to be done.
 #[derive(Debug)]
-pub struct PausedClock {
+pub(crate) struct PausedClock {
     began: tokio::time::Instant,
 }
 
@@ -45,29 +45,32 @@ impl Clock for PausedClock {
         start + self.began.elapsed()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock, and its time is virtual")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock, and its time is virtual"
+    )]
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
 }
 
 /// Everything that a deployment talks to; tests put faults into the parts before they start.
-pub struct World {
-    pub dataproc: Arc<Faulty<MemoryDataproc>>,
-    pub staging: Arc<Faulty<MemoryStaging>>,
-    pub gate: Arc<Faulty<MemoryGatekeeper>>,
-    pub connect: Arc<Faulty<ScriptedConnector>>,
-    pub shell: ScriptedShell,
-    pub method: Arc<Faulty<InMemoryMethod>>,
-    pub yarn: Arc<MemoryYarn>,
-    pub flink: Arc<MemoryFlink>,
-    pub clock: Arc<PausedClock>,
-    pub journal: MemoryJournal,
-    pub directory: TempDir,
+pub(crate) struct World {
+    pub(crate) dataproc: Arc<Faulty<MemoryDataproc>>,
+    pub(crate) staging: Arc<Faulty<MemoryStaging>>,
+    pub(crate) gate: Arc<Faulty<MemoryGatekeeper>>,
+    pub(crate) connect: Arc<Faulty<ScriptedConnector>>,
+    pub(crate) shell: ScriptedShell,
+    pub(crate) method: Arc<Faulty<InMemoryMethod>>,
+    pub(crate) yarn: Arc<MemoryYarn>,
+    pub(crate) flink: Arc<MemoryFlink>,
+    pub(crate) clock: Arc<PausedClock>,
+    pub(crate) journal: MemoryJournal,
+    pub(crate) directory: TempDir,
 }
 
 /// What a good run says.
-pub fn good() -> Script {
+pub(crate) fn good() -> Script {
     Script::default()
         .err(format!("Submitted application {APPLICATION}\n"))
         .err(format!("Job has been submitted with JobID {JOB}\n"))
@@ -79,7 +82,7 @@ pub fn good() -> Script {
 
 impl World {
     /// A world where everything works and the job does what the script says. YARN has recorded its success already.
-    pub fn new(script: Script) -> Self {
+    pub(crate) fn new(script: Script) -> Self {
         let clock = Arc::new(PausedClock {
             began: tokio::time::Instant::now(),
         });
@@ -109,16 +112,16 @@ impl World {
         world
     }
 
-    pub fn with_dataproc(mut self, dataproc: Faulty<MemoryDataproc>) -> Self {
+    pub(crate) fn with_dataproc(mut self, dataproc: Faulty<MemoryDataproc>) -> Self {
         self.dataproc = Arc::new(dataproc);
         self
     }
 
-    pub fn script_file(&self) -> PathBuf {
+    pub(crate) fn script_file(&self) -> PathBuf {
         self.directory.path().join("wc.py")
     }
 
-    pub fn yarn_says(&self, state: ApplicationState, final_status: FinalStatus) {
+    pub(crate) fn yarn_says(&self, state: ApplicationState, final_status: FinalStatus) {
         let running = MemoryYarn::running(application(), &run(1).tag());
         self.yarn.put(Application {
             state,
@@ -128,7 +131,7 @@ impl World {
         });
     }
 
-    pub fn clients(&self) -> Clients {
+    pub(crate) fn clients(&self) -> Clients {
         let (yarn, flink) = (Arc::clone(&self.yarn), Arc::clone(&self.flink));
         let method = Arc::clone(&self.method);
         Clients {
@@ -141,53 +144,60 @@ impl World {
             methods: BTreeMap::new(),
             clock: Arc::clone(&self.clock) as _,
         }
-        .with_method("ssh", move |_| Arc::clone(&method) as Arc<dyn SubmissionMethod>)
+        .with_method("ssh", move |_| {
+            Arc::clone(&method) as Arc<dyn SubmissionMethod>
+        })
     }
 
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options::new(self.directory.path())
     }
 
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         plan(self.script_file().display().to_string())
     }
 
-    pub fn shared_journal(&self) -> Arc<dyn Journal> {
+    pub(crate) fn shared_journal(&self) -> Arc<dyn Journal> {
         Arc::new(self.journal.clone())
     }
 
-    pub async fn start(&self, plan: Plan) -> Result<Handle, RunError> {
-        let started = Deployment::start(plan, self.clients(), self.shared_journal(), self.options());
+    pub(crate) async fn start(&self, plan: Plan) -> Result<Handle, RunError> {
+        let started =
+            Deployment::start(plan, self.clients(), self.shared_journal(), self.options());
         match started.await? {
             Started::Running(handle) => Ok(handle),
             Started::Succeeded(_) => panic!("it is a new run"),
         }
     }
 
-    pub async fn resume(&self) -> Handle {
+    pub(crate) async fn resume(&self) -> Handle {
         let id = "d1".parse().expect("valid");
-        let resumed = Deployment::resume(&id, self.clients(), self.shared_journal(), self.options());
+        let resumed =
+            Deployment::resume(&id, self.clients(), self.shared_journal(), self.options());
         resumed.await.expect("resumed")
     }
 
     /// Deploys and waits for the end.
-    pub async fn deploy(&self) -> Outcome {
+    pub(crate) async fn deploy(&self) -> Outcome {
         self.deploy_plan(self.plan()).await
     }
 
-    pub async fn deploy_plan(&self, plan: Plan) -> Outcome {
+    pub(crate) async fn deploy_plan(&self, plan: Plan) -> Outcome {
         let handle = self.start(plan).await.expect("started");
         handle.wait().await.expect("ended")
     }
 
     /// The clusters that are there now.
-    pub fn clusters(&self) -> Vec<String> {
+    pub(crate) fn clusters(&self) -> Vec<String> {
         let clusters = self.dataproc.inner().clusters();
-        clusters.iter().map(|one| one.cluster.name.to_string()).collect()
+        clusters
+            .iter()
+            .map(|one| one.cluster.name.to_string())
+            .collect()
     }
 
     /// The keys that the master still lets in.
-    pub fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.gate.inner().entry(&MachineRef {
             project: cluster().project,
             zone: "europe-west4-a".parse().expect("valid"),
@@ -196,13 +206,17 @@ impl World {
     }
 
     /// Fails unless nothing is left that costs money, and no key.
-    pub fn assert_nothing_left(&self, when: &str) {
-        assert_eq!(self.clusters(), Vec::<String>::new(), "clusters left: {when}");
+    pub(crate) fn assert_nothing_left(&self, when: &str) {
+        assert_eq!(
+            self.clusters(),
+            Vec::<String>::new(),
+            "clusters left: {when}"
+        );
         assert_eq!(self.keys(), Vec::<String>::new(), "keys left: {when}");
     }
 
     /// Somebody else's cluster of the planned name.
-    pub fn plant(&self) {
+    pub(crate) fn plant(&self) {
         self.dataproc.inner().plant(&ClusterSpec {
             cluster: cluster(),
             resource: serde_json::json!({"config": {"gceClusterConfig": {"zoneUri": "europe-west4-a"}}}),
@@ -210,7 +224,7 @@ impl World {
     }
 }
 
-pub async fn all_events(handle: &mut Handle) -> Vec<Event> {
+pub(crate) async fn all_events(handle: &mut Handle) -> Vec<Event> {
     let mut events = handle.events().expect("not taken");
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
@@ -219,19 +233,19 @@ pub async fn all_events(handle: &mut Handle) -> Vec<Event> {
     all
 }
 
-pub fn uri(text: &str) -> flinkproc_core::GcsUri {
+pub(crate) fn uri(text: &str) -> flinkproc_core::GcsUri {
     text.parse().expect("valid")
 }
 
-pub fn application() -> YarnApplicationId {
+pub(crate) fn application() -> YarnApplicationId {
     APPLICATION.parse().expect("valid")
 }
 
-pub fn job() -> FlinkJobId {
+pub(crate) fn job() -> FlinkJobId {
     JOB.parse().expect("valid")
 }
 
-pub fn run(attempt: u32) -> RunRef {
+pub(crate) fn run(attempt: u32) -> RunRef {
     let mut number = Attempt::FIRST;
     for _ in 1..attempt {
         number = number.next();
@@ -242,7 +256,7 @@ pub fn run(attempt: u32) -> RunRef {
     }
 }
 
-pub fn cluster() -> ClusterRef {
+pub(crate) fn cluster() -> ClusterRef {
     ClusterRef {
         project: "my-project".parse().expect("valid"),
         region: "europe-west4".parse().expect("valid"),
