@@ -1,6 +1,6 @@
-//! The filter language of `clusters.list`: `field = value [AND [field = value]] …`.
+//! The filter language of list calls: `field = value [AND [field = value]] …`; for operations, gcloud's JSON too.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::failure::ApiFailure;
 
@@ -26,6 +26,9 @@ impl Filter {
     /// Reads a filter; the empty one fits everything.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiFailure> {
         let refuse = || ApiFailure::invalid_field("filter", format!("Invalid list filter: {text}"));
+        if text.starts_with('{') {
+            return Self::parse_json(text).ok_or_else(refuse);
+        }
         let mut words = words(text).ok_or_else(refuse)?.into_iter().peekable();
         let mut terms = Vec::new();
         while words.peek().is_some() {
@@ -54,6 +57,31 @@ impl Filter {
         Ok(Self(terms))
     }
 
+    /// Reads the object that gcloud sends for operations: `cluster_name` and `operation_state_matcher`.
+    fn parse_json(text: &str) -> Option<Self> {
+        let object: Map<String, Value> = serde_json::from_str(text).ok()?;
+        let mut terms = Vec::new();
+        for (key, value) in object {
+            let mut value = value.as_str()?.to_owned();
+            let field = match key.as_str() {
+                "cluster_name" | "clusterName" => Field::ClusterName,
+                "operation_state_matcher" | "operationStateMatcher" => {
+                    value = match value.to_uppercase().as_str() {
+                        "ACTIVE" => "OPERATION_ACTIVE",
+                        "INACTIVE" | "NON_ACTIVE" => "DONE",
+                        "ALL" => "*",
+                        _ => return None,
+                    }
+                    .to_owned();
+                    Field::State
+                }
+                _ => return None,
+            };
+            terms.push(Term { field, value });
+        }
+        Some(Self(terms))
+    }
+
     /// Whether a resource fits: a cluster, or the metadata of an operation.
     pub(crate) fn fits(&self, resource: &Value) -> bool {
         self.0.iter().all(|term| term.fits(resource))
@@ -73,6 +101,7 @@ impl Term {
         };
         match (&self.field, self.value.as_str()) {
             (_, "*") => true,
+            (Field::State, "OPERATION_ACTIVE") => found != "DONE",
             (Field::State, "ACTIVE") => matches!(found, "CREATING" | "UPDATING" | "RUNNING"),
             (Field::State, "INACTIVE") => matches!(found, "DELETING" | "ERROR"),
             (_, value) => found == value,
@@ -132,5 +161,12 @@ mod tests {
         check("status.state RUNNING", None);
         check("config.zone = a", None);
         check("clusterName = \"abc", None);
+        check("{}", Some(true));
+        check(
+            r#"{"cluster_name": "abc", "operation_state_matcher": "active"}"#,
+            Some(true),
+        );
+        check(r#"{"operation_state_matcher": "non_active"}"#, Some(false));
+        check(r#"{"other": "x"}"#, None);
     }
 }

@@ -287,13 +287,16 @@ impl Service {
                 Ok(cluster_response(record.resource()))
             }
             Err(error) => {
-                let failed = match record.state() {
-                    "UPDATING" => "ERROR_DUE_TO_UPDATE",
-                    _ => "ERROR",
-                };
                 let detail = error.to_string();
                 tracing::warn!(cluster = key.name, %detail, "the cluster's runtime failed");
-                record.enter(failed, Some(&detail), now);
+                match (record.state(), &error) {
+                    // Nothing was done, so nothing is broken.
+                    ("UPDATING" | "STOPPING", RuntimeError::NotEmulated { .. }) => {
+                        record.enter("RUNNING", None, now);
+                    }
+                    ("UPDATING", _) => record.enter("ERROR_DUE_TO_UPDATE", Some(&detail), now),
+                    _ => record.enter("ERROR", Some(&detail), now),
+                }
                 Err((code(&error), detail))
             }
         };

@@ -196,6 +196,18 @@ impl ClusterRuntime for ScriptedRuntime {
         Ok(Machines::at_master(cluster, address, &keys))
     }
 
+    async fn stop(&self, _cluster: &ClusterFacts) -> Result<(), RuntimeError> {
+        if self.options.machines {
+            let what = "stopping a scripted machine";
+            return Err(RuntimeError::NotEmulated { what });
+        }
+        Ok(())
+    }
+
+    async fn start(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
+        self.scale(cluster).await
+    }
+
     async fn set_keys(
         &self,
         cluster: &ClusterFacts,

@@ -350,6 +350,34 @@ async fn only_some_fields_can_be_changed() {
 }
 
 #[tokio::test]
+async fn a_cluster_is_stopped_and_started() {
+    let api = Api::new().await;
+    api.made("one", json!({})).await;
+    let verb = |verb: &str| {
+        let path = format!("{REGION}/clusters/one:{verb}");
+        let api = &api;
+        async move { api.send("POST", &path, Some(json!({}))).await }
+    };
+    assert_eq!(verb("start").await.0, 400);
+    let (_, operation) = verb("stop").await;
+    assert_eq!(
+        api.wait(&operation).await["metadata"]["operationType"],
+        "STOP"
+    );
+    assert_eq!(
+        api.get("clusters/one").await.1["status"]["state"],
+        "STOPPED"
+    );
+    let (_, operation) = verb("start").await;
+    api.wait(&operation).await;
+    assert_eq!(
+        api.get("clusters/one").await.1["status"]["state"],
+        "RUNNING"
+    );
+    assert_eq!(verb("diagnose").await.0, 501);
+}
+
+#[tokio::test]
 async fn an_old_cluster_deletes_itself() {
     let api = Api::new().await;
     api.made(
