@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use flinkproc_core::{BucketName, Clock, GcsUri};
 use google_cloud_auth::credentials::Credentials;
@@ -22,11 +20,11 @@ use google_cloud_storage::error::WriteError;
 use google_cloud_storage::retry_policy::RetryableErrors;
 use google_cloud_storage::streaming_source::{Payload, Seek, StreamingSource};
 use http::{Method, StatusCode};
-use serde::Deserialize;
 
 use crate::digest::size_and_crc32c;
 use crate::error::StagingError;
 use crate::google_api::{Answer, Api, Reply, Wish, credentials_error, encode};
+use crate::google_values::{Page, meta, parse};
 use crate::memory::cut;
 use crate::staging::{Content, ObjectMeta, Put, Staging};
 
@@ -201,52 +199,6 @@ fn upload_error(to: &GcsUri, error: google_cloud_storage::Error) -> StagingError
         cause = source.source();
     }
     StagingError::unavailable(to, error)
-}
-
-#[derive(Debug, Deserialize)]
-struct Resource {
-    name: String,
-    size: String,
-    crc32c: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Page {
-    items: Vec<Resource>,
-    next_page_token: Option<String>,
-}
-
-/// Reads a resource; `None` for a name that is no [`GcsUri`] (with a line break in it).
-fn meta(bucket: &BucketName, resource: Resource) -> Result<Option<ObjectMeta>, StagingError> {
-    let what = format!("gs://{bucket}/{}", resource.name);
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| StagingError::Refused {
-        what: what.clone(),
-        source,
-    };
-    let Ok(uri) = GcsUri::new(bucket.clone(), resource.name) else {
-        tracing::warn!(
-            what,
-            "an object whose name holds a line break is passed over"
-        );
-        return Ok(None);
-    };
-    let size = resource.size.parse();
-    let size = size.map_err(|error: std::num::ParseIntError| unreadable(error.into()))?;
-    let crc32c = BASE64_STANDARD
-        .decode(&resource.crc32c)
-        .map_err(|error| unreadable(error.into()))?;
-    let crc32c = <[u8; 4]>::try_from(crc32c.as_slice())
-        .map_err(|error| unreadable(error.into()))
-        .map(u32::from_be_bytes)?;
-    Ok(Some(ObjectMeta { uri, size, crc32c }))
-}
-
-fn parse<'a, T: Deserialize<'a>>(what: &impl ToString, body: &'a [u8]) -> Result<T, StagingError> {
-    serde_json::from_slice(body).map_err(|error| StagingError::Refused {
-        what: what.to_string(),
-        source: Box::new(error),
-    })
 }
 
 async fn sums(content: &Content) -> Result<(u64, u32), StagingError> {

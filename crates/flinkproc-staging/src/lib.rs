@@ -40,6 +40,8 @@ mod faulty;
 pub mod google;
 #[cfg(feature = "google")]
 mod google_api;
+#[cfg(feature = "google")]
+mod google_values;
 pub mod memory;
 pub mod staging;
 pub mod transfer;

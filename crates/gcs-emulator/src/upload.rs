@@ -118,6 +118,11 @@ async fn simple_upload(call: Call, bucket: String) -> Result<Response, Failure> 
 }
 
 async fn multipart_upload(mut call: Call, bucket: String) -> Result<Response, Failure> {
+    if call.header(header::CONTENT_ENCODING.as_str()).is_some() {
+        return Err(Failure::NotEmulated(
+            "a compressed multipart upload".to_owned(),
+        ));
+    }
     let kind = call.header(header::CONTENT_TYPE.as_str());
     let boundary = multipart::boundary(kind.unwrap_or_default())?;
     let body = std::mem::replace(&mut call.body, Body::empty());
