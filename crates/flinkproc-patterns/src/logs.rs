@@ -56,10 +56,12 @@ impl Run {
     async fn save_output(self: &Arc<Self>, attempt: Attempt) -> Result<(), RunError> {
         let mut saved = self.open_output(attempt).await?;
         let finished = self.look(|progress| progress.evidence.is_some());
-        while !finished {
-            let seen = self.observe(attempt, &saved, Span::from_secs(0)).await?;
-            if !self.take(&mut saved, &seen).await? {
-                break;
+        if !finished {
+            loop {
+                let seen = self.observe(attempt, &saved, Span::from_secs(0)).await?;
+                if !self.take(&mut saved, &seen).await? {
+                    break;
+                }
             }
         }
         for stream in [Stream::Out, Stream::Err] {

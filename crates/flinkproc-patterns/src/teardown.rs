@@ -59,7 +59,7 @@ impl Run {
                 continue;
             }
             let deleted = self.delete_cluster(&one).await;
-            let told = deleted.as_ref().map(|()| ()).map_err(ToString::to_string);
+            let told = deleted.as_ref().copied().map_err(ToString::to_string);
             self.ended(format!("delete cluster {}", one.cluster.name), told);
             if let Err(error) = deleted {
                 remains.push(Remainder {

@@ -270,24 +270,19 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.launcher {
             LauncherWord::Exit(exit) => {
-                write!(f, "launcher: status {} in `{}`", exit.status, exit.phase)?
+                write!(f, "launcher: status {} in `{}`", exit.status, exit.phase)?;
             }
             LauncherWord::Lost => f.write_str("launcher: lost")?,
             LauncherWord::Unseen => f.write_str("launcher: not seen")?,
         }
         match &self.yarn {
             YarnWord::Applications(applications) if applications.is_empty() => {
-                f.write_str("; YARN: no application")?
+                f.write_str("; YARN: no application")?;
             }
             YarnWord::Applications(applications) => {
                 for one in applications {
-                    write!(
-                        f,
-                        "; YARN: {} {} {}",
-                        one.id,
-                        word(&one.state),
-                        word(&one.final_status)
-                    )?;
+                    let (state, status) = (word(&one.state), word(&one.final_status));
+                    write!(f, "; YARN: {} {state} {status}", one.id)?;
                 }
             }
             YarnWord::Unseen => f.write_str("; YARN: no answer")?,

@@ -1,5 +1,11 @@
 //! The ephemeral batch on doubles: every step failed, repeated, crashed after and interrupted.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: what cannot be set up fails the test"
+)]
+
 mod crashes;
 mod endings;
 mod failures;
