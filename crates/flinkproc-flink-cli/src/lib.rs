@@ -1,7 +1,7 @@
 //! Command lines for Apache Flink, built and read per version.
 //!
 //! Typed settings become an argv for Flink 1.12 to 2.2 in one spelling ([`RunSettings`]), Flink's answers become ids
-//! ([`answers`]), and a hand-written command line is read as Flink's own parser would read it ([`lint`]).
+//! ([`answers`]), and a hand-written command line is read as Flink's own parser would read it ([`mod@lint`]).
 //!
 //! It starts no process, quotes nothing for a shell and never guesses: what a version would silently drop or misread is
 //! refused. Now it builds `run` in per-job mode; the other modes and actions are refused with the reason.
@@ -21,7 +21,7 @@
 //! ```
 //!
 //! In reading order: [`settings`] (the wish), [`run`] (settings → argv of `flink run`), [`options`] (which version knows
-//! which option), [`lint`] (what is wrong with a hand-written line), [`answers`] (ids in Flink's output), [`error`].
+//! which option), [`mod@lint`] (what is wrong with a hand-written line), [`answers`] (ids in Flink's output), [`error`].
 //!
 //! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
 

@@ -3,10 +3,7 @@
 //! [`remembers_attempts`] asks for nothing but a method. The others need a master: [`FakeMaster`] is a home directory with a
 //! `flink` that runs the program at once, and a storage server; the method to be tried has to log in there, with the
 //! environment that [`FakeMaster::environment`] names.
-#![cfg_attr(
-    not(test),
-    expect(clippy::expect_used, reason = "a contract suite fails by panicking")
-)]
+#![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
 mod master;
 mod run;

@@ -23,7 +23,7 @@
 //! `faulty` (failures on demand), [`error`], and, behind the feature `contract`, the suite that every method passes.
 
 mod answer;
-#[cfg(any(feature = "contract", test))]
+#[cfg(feature = "contract")]
 pub mod contract;
 pub mod error;
 mod faulty;

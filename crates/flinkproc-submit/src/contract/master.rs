@@ -1,8 +1,5 @@
 //! A master for tests: a home directory, a `flink` that runs the program at once, and a storage server.
-#![cfg_attr(
-    not(test),
-    expect(clippy::expect_used, reason = "a contract suite fails by panicking")
-)]
+#![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

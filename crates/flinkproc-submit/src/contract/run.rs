@@ -1,8 +1,5 @@
 //! Follows a run to its end, as a caller would.
-#![cfg_attr(
-    not(test),
-    expect(clippy::expect_used, reason = "a contract suite fails by panicking")
-)]
+#![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
