@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A stable, searchable name of an error, such as `SSH002`; each has a section in `docs/errors.md`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorCode(&'static str);
@@ -45,7 +47,8 @@ pub enum RetryHint {
 }
 
 /// The class of a failure; the process exit code follows from it alone (`docs/exit-codes.md`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// What the user wrote cannot be carried out.
     Input,

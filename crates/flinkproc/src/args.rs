@@ -180,10 +180,6 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
     pub(crate) resume: Option<String>,
 
-    /// Starts a new run although an unfinished one of the same spec is there.
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) new_run: bool,
-
     /// Stops after this step, leaving what was made.
     #[arg(long, value_name = "STEP")]
     pub(crate) until: Option<String>,

@@ -83,6 +83,13 @@ impl Environment {
         self.path("HOME").unwrap_or_else(|| PathBuf::from("."))
     }
 
+    /// The login name: that of the environment, else that of the home directory.
+    #[must_use]
+    pub fn login_user(&self) -> String {
+        let home = || Some(self.home().file_name()?.to_str()?.to_owned());
+        self.text("USER").map(str::to_owned).or_else(home).unwrap_or_else(|| "root".to_owned())
+    }
+
     /// Where journals and logs live.
     #[must_use]
     pub fn state(&self) -> PathBuf {

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `flinkproc`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(flinkproc::run_from_command_line())
+}

@@ -1,0 +1,58 @@
+//! `flinkproc plan`: every step, default and equivalent command, and nothing done.
+
+use std::fmt::Write;
+use std::fs;
+
+use flinkproc_plan::{Plan, plan_deployment};
+use flinkproc_ssh::quote_line;
+use serde_json::json;
+
+use crate::App;
+use crate::args::{PlanArgs, SpecArgs};
+use crate::error::AppError;
+use crate::report::Problem;
+use crate::resolve::{self, Run};
+use crate::sandbox;
+
+/// Shows the plan, and writes it down where that was asked for.
+pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
+    let plan = make(app, &args.spec, args.run_key.as_deref(), None)?;
+    if let Some(path) = &args.out {
+        let text = serde_json::to_string_pretty(&plan)
+            .map_err(|error| AppError::Defect { what: format!("the plan cannot be written: {error}") })?;
+        fs::write(path, text + "\n").map_err(AppError::file("the plan", path))?;
+        app.stdio.tell(&format!("wrote {}; carry it out with `flinkproc deploy {0}`", path.display()));
+    }
+    if app.stdio.json() {
+        app.stdio.json_result(&json!({ "plan": plan, "equivalents": plan.equivalents() }));
+    } else {
+        app.stdio.result(&text(&plan));
+    }
+    Ok(0)
+}
+
+/// Makes the plan of a spec; asks no service and changes nothing.
+pub(crate) fn make(
+    app: &App,
+    spec: &SpecArgs,
+    run_key: Option<&str>,
+    on_interrupt: Option<&str>,
+) -> Result<Plan, Problem> {
+    let loaded = resolve::load(spec, on_interrupt, &app.environment)?;
+    let sandbox = spec.sandbox.then(sandbox::facts);
+    let request = resolve::request(loaded, Run { run_key, sandbox }, &app.environment)?;
+    Ok(plan_deployment(&request)?)
+}
+
+/// The plan and the commands by which a person would do the same.
+fn text(plan: &Plan) -> String {
+    let mut text = plan.render();
+    text.push_str("\nBy hand this would be about\n");
+    for command in plan.equivalents() {
+        if let Some((program, arguments)) = command.argv.split_first() {
+            let line = quote_line(program, arguments.iter().map(String::as_str));
+            let _ = writeln!(text, "  {:<15} {line}", command.step);
+        }
+    }
+    text
+}

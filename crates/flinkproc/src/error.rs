@@ -1,0 +1,147 @@
+//! What can go wrong before a deployment begins: the command line, the state directory, credentials.
+
+use std::path::PathBuf;
+
+use flinkproc_core::{ErrorCode, Explain, FailureKind, RetryHint};
+
+/// An error of the binary itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// A file could not be read or written.
+    #[error("{what} {path} cannot be used", path = path.display())]
+    File {
+        /// What the file is.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No credentials of any kind were found, or what was found cannot be used.
+    #[error("no usable Google Cloud credentials")]
+    Credentials {
+        /// What Google's library says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A value is needed that nobody gave.
+    #[error("no {what} is set")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// How to give it.
+        how: &'static str,
+    },
+    /// No deployment has this id.
+    #[error("no deployment is called `{id}`")]
+    UnknownDeployment {
+        /// What was asked for.
+        id: String,
+    },
+    /// More than one deployment begins like this.
+    #[error("`{prefix}` could be {}", candidates.join(" or "))]
+    AmbiguousDeployment {
+        /// What was asked for.
+        prefix: String,
+        /// What it could mean.
+        candidates: Vec<String>,
+    },
+    /// A text on the command line is not what it should be.
+    #[error("`{text}` is no {what}")]
+    Argument {
+        /// What was written.
+        text: String,
+        /// What it should have been.
+        what: &'static str,
+        /// How to write it.
+        how: String,
+    },
+    /// A plan file no longer says what would be planned now.
+    #[error("the plan in {path} does not hold any more: {drift}", path = path.display())]
+    Drifted {
+        /// The plan.
+        path: PathBuf,
+        /// What changed.
+        drift: String,
+    },
+    /// A client library could not be set up.
+    #[error("the client of {service} could not be set up")]
+    Client {
+        /// The service.
+        service: &'static str,
+        /// What the library says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A cluster does not exist.
+    #[error("there is no cluster `{name}` in {region}")]
+    UnknownCluster {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        region: String,
+    },
+    /// An interrupt came before anything was made.
+    #[error("interrupted before anything was made")]
+    InterruptedEarly,
+    /// A defect: something that cannot happen did.
+    #[error("{what}")]
+    Defect {
+        /// What happened.
+        what: String,
+    },
+}
+
+impl AppError {
+    /// Wraps what happened to a file.
+    pub(crate) fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { what, path, source }
+    }
+}
+
+impl Explain for AppError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::new(match self {
+            Self::File { .. } => "APP001",
+            Self::Credentials { .. } => "APP002",
+            Self::Missing { .. } => "APP003",
+            Self::UnknownDeployment { .. } => "APP004",
+            Self::AmbiguousDeployment { .. } => "APP005",
+            Self::Argument { .. } => "APP006",
+            Self::Drifted { .. } => "APP007",
+            Self::Client { .. } => "APP008",
+            Self::UnknownCluster { .. } => "APP009",
+            Self::Defect { .. } => "APP010",
+            Self::InterruptedEarly => "APP011",
+        })
+    }
+
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Credentials { .. } => FailureKind::Credentials,
+            Self::InterruptedEarly => FailureKind::Interrupted,
+            Self::Defect { .. } | Self::Client { .. } => FailureKind::Internal,
+            _ => FailureKind::Input,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::File { .. } | Self::InterruptedEarly => return None,
+            Self::Credentials { .. } => "run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a \
+                 service account, impersonation or workload identity federation file; `--sandbox` needs no credentials"
+                .to_owned(),
+            Self::Missing { how, .. } => (*how).to_owned(),
+            Self::UnknownDeployment { .. } => "`flinkproc status` lists the deployments that are known here".to_owned(),
+            Self::AmbiguousDeployment { .. } => "write more of the id".to_owned(),
+            Self::Argument { how, .. } => how.clone(),
+            Self::Drifted { .. } => "make the plan again with `flinkproc plan --out`".to_owned(),
+            Self::Client { .. } | Self::Defect { .. } => "please report this with the whole message".to_owned(),
+            Self::UnknownCluster { .. } => "`flinkproc cluster list` shows the clusters of a region".to_owned(),
+        })
+    }
+
+    fn retry(&self) -> RetryHint {
+        RetryHint::Never
+    }
+}

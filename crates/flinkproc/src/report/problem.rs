@@ -1,0 +1,58 @@
+//! A failure on the screen: `error[CODE]: …`, its causes, help.
+
+use std::error::Error;
+
+use flinkproc_core::{Explain, FailureKind};
+use serde::Serialize;
+
+use super::Stdio;
+
+/// A failure that ends a verb, in the words that are shown.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: String,
+    pub(crate) kind: FailureKind,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) help: Option<String>,
+}
+
+impl<E: Explain> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl Problem {
+    pub(crate) fn of(error: &dyn Explain) -> Self {
+        let message = error.to_string();
+        let mut causes: Vec<String> = Vec::new();
+        let mut source = Error::source(error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Some libraries repeat their source in their own words.
+            if !message.contains(&text) && !causes.contains(&text) {
+                causes.push(text);
+            }
+            source = cause.source();
+        }
+        Self { code: error.code().to_string(), kind: error.kind(), message, causes, help: error.help() }
+    }
+
+    /// The lines for standard error.
+    pub(crate) fn render(&self, stdio: Stdio) -> String {
+        let head = stdio.paint("31;1", &format!("error[{}]", self.code));
+        let mut text = format!("{head}: {}", self.message);
+        for cause in &self.causes {
+            text.push_str(&format!("\n  caused by: {}", indented(cause)));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("\n  {}: {}", stdio.paint("36", "help"), indented(help)));
+        }
+        text
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n    ")
+}
