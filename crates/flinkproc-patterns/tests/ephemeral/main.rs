@@ -10,4 +10,5 @@ mod crashes;
 mod endings;
 mod failures;
 mod keys;
+mod launcher;
 mod world;
