@@ -139,7 +139,10 @@ mod tests {
             let to: GcsUri = format!("gs://bucket/{name}").parse().expect("uri");
             (to, Content::Bytes(name.into()))
         };
-        let wishes: Vec<_> = (0..40).map(|n| wish(n.to_string())).collect();
+        let mut wishes: Vec<_> = (0..40).map(|n| wish(n.to_string())).collect();
+        // The first takes longer than the others: it is read from a file.
+        let file = tempfile::NamedTempFile::new().expect("file");
+        wishes[0].1 = Content::File(file.path().to_owned());
         staging.put_all(&wishes[7..8]).await.expect("one");
         let puts = staging.put_all(&wishes).await.expect("all");
         let present: Vec<_> = (0..40).filter(|n| puts[*n] == Put::Present).collect();
