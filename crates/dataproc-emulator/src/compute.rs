@@ -138,6 +138,16 @@ fn instance_json(record: &ClusterRecord, machine: &MachineRecord, base: &str) ->
         Some(first) => &first["stateStartTime"],
         None => &record.resource()["status"]["stateStartTime"],
     };
+    // A machine here has one address; unless the cluster wants none outside, it is that one too.
+    let access = match config["gceClusterConfig"]["internalIpOnly"].as_bool() {
+        Some(true) => json!([]),
+        _ => json!([{
+            "kind": "compute#accessConfig",
+            "type": "ONE_TO_ONE_NAT",
+            "name": "external-nat",
+            "natIP": machine.address.to_string(),
+        }]),
+    };
     json!({
         "kind": "compute#instance",
         "id": machine.id.to_string(),
@@ -152,6 +162,7 @@ fn instance_json(record: &ClusterRecord, machine: &MachineRecord, base: &str) ->
             "name": "nic0",
             "network": config["gceClusterConfig"]["networkUri"],
             "networkIP": machine.address.to_string(),
+            "accessConfigs": access,
         }],
         "metadata": machine.metadata.json(),
         "selfLink": format!("{zone}/instances/{}", machine.name),
