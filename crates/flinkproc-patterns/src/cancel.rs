@@ -19,7 +19,8 @@ impl Run {
     /// Whether something may still run of what this deployment handed over.
     pub(crate) fn may_still_run(&self, ending: Ending) -> bool {
         let progress = self.progress();
-        if progress.runs.is_empty() {
+        // What ran on a cluster that is gone has ended with it.
+        if progress.runs.is_empty() || progress.facts().is_none() {
             return false;
         }
         match &progress.evidence {

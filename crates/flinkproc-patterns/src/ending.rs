@@ -57,8 +57,11 @@ impl Run {
 
     /// Logs, key, cluster: in this order, since each needs the one after it.
     async fn clear(self: &Arc<Self>, ending: Ending, verdict: Option<&Verdict>) -> Vec<Remainder> {
-        if self.look(|progress| !progress.runs.is_empty()) {
-            self.quiet_step(Step::SaveLogs, Output::SaveLogs, self.save_logs(ending))
+        let unsaved = self.look(|progress| {
+            !progress.runs.is_empty() && !progress.logs_saved && progress.facts().is_some()
+        });
+        if unsaved {
+            self.quiet_step(Step::SaveLogs, Output::SaveLogs, self.save_logs())
                 .await;
         }
         let mut remains = Vec::new();
@@ -76,11 +79,7 @@ impl Run {
             remains.extend(self.remaining_clusters("it was to be kept when the job fails"));
             return remains;
         }
-        let anything = self.look(|progress| {
-            let mut tries = progress.clusters.iter();
-            tries.any(|one| one.ours && !one.deleted)
-        });
-        if anything {
+        if self.look(|progress| !progress.ours_left().is_empty()) {
             let delete = self.step(Step::DeleteCluster, async {
                 Ok(self.delete_clusters().await)
             });
@@ -154,8 +153,7 @@ impl Run {
     }
 
     fn remaining_clusters(&self, why: &str) -> Vec<Remainder> {
-        let tries = self.look(|progress| progress.clusters.clone());
-        let ours = tries.into_iter().filter(|one| one.ours && !one.deleted);
+        let ours = self.look(crate::progress::Progress::ours_left).into_iter();
         ours.map(|one| Remainder {
             what: format!("cluster {}", one.cluster),
             costs: true,

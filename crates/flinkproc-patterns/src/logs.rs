@@ -12,7 +12,6 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use crate::cause::{Cause, find_cause};
 use crate::error::RunError;
 use crate::events::{EventKind, Stream};
-use crate::outcome::Ending;
 use crate::output::{local, make_directory};
 use crate::run::{Run, lock};
 use crate::site::Site;
@@ -26,12 +25,9 @@ const SEARCHED: u64 = 16 << 20;
 
 impl Run {
     /// Saves everything that can be saved. Never fails: what is missing is recorded.
-    pub(crate) async fn save_logs(self: &Arc<Self>, ending: Ending) {
+    pub(crate) async fn save_logs(self: &Arc<Self>) {
         let attempt = self.look(|progress| progress.runs.last().map(|run| run.attempt));
         let Some(attempt) = attempt else { return };
-        if self.look(|progress| progress.logs_saved) && ending != Ending::Down {
-            return;
-        }
         let saving = async {
             if let Err(error) = self.save_output(attempt).await {
                 self.ended("save the launcher's output", Err(error.to_string()));

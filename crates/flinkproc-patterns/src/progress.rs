@@ -190,6 +190,12 @@ impl Progress {
         self.clusters.iter().rev().find(usable)?.facts.as_ref()
     }
 
+    /// The clusters that this deployment made and that are not known to be gone: nothing else is ever deleted.
+    pub(crate) fn ours_left(&self) -> Vec<ClusterTry> {
+        let left = self.clusters.iter().filter(|one| one.ours && !one.deleted);
+        left.cloned().collect()
+    }
+
     /// The attempt that is to be followed.
     pub(crate) fn run(&self) -> Option<&RunTry> {
         self.runs.last().filter(|run| !run.fenced)

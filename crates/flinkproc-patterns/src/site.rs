@@ -101,13 +101,15 @@ impl Run {
             Reach::External
         };
         let host = machine.address(reach)?.to_string();
-        let identity = self.identity(&machine_ref).await?;
+        let identity = self.identity(&machine_ref);
+        let host_keys = self.host_keys(facts, &machine_ref);
+        let (identity, host_keys) = futures::future::join(identity, host_keys).await;
         let target = SshTarget {
             host: host.clone(),
             port: self.plan.ssh.port,
             user: self.plan.ssh.user.clone(),
-            identity,
-            host_keys: self.host_keys(facts, &machine_ref).await,
+            identity: identity?,
+            host_keys,
         };
         let shell = self.connect(facts, &target).await?;
         self.emit(EventKind::Connected { host });

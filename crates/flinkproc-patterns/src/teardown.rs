@@ -54,10 +54,7 @@ impl Run {
     /// Deletes every cluster that this deployment made; what could not be deleted is named.
     pub(crate) async fn delete_clusters(self: &Arc<Self>) -> Vec<Remainder> {
         let mut remains = Vec::new();
-        for one in self.look(|progress| progress.clusters.clone()) {
-            if !one.ours || one.deleted {
-                continue;
-            }
+        for one in self.look(crate::progress::Progress::ours_left) {
             let deleted = self.delete_cluster(&one).await;
             let told = deleted.as_ref().copied().map_err(ToString::to_string);
             self.ended(format!("delete cluster {}", one.cluster.name), told);

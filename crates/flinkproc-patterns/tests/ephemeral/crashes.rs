@@ -137,7 +137,7 @@ async fn what_a_crash_left_is_taken_down() {
         let when = format!("down after a crash at line {line}");
         let world = World::new(good());
         run_to(&world, line, At::After, Interrupt::Leave).await;
-        for _ in 0..2 {
+        for turn in 1..=2 {
             let id = "d1".parse().expect("valid");
             let down = Deployment::down(
                 &id,
@@ -148,6 +148,10 @@ async fn what_a_crash_left_is_taken_down() {
             let outcome = down.await.expect("held").wait().await.expect("ended");
             assert_eq!(outcome.exit_code(), 0, "{when}: {outcome:#?}");
             world.assert_nothing_left(&when);
+            assert!(
+                turn == 1 || outcome.endings.is_empty(),
+                "{when}: {outcome:#?}"
+            );
         }
     }
 }

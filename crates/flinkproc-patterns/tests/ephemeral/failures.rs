@@ -213,9 +213,7 @@ async fn a_client_that_ends_well_over_a_failed_application_is_a_failure_with_all
     assert_eq!(outcome.verdict(), Some(&Verdict::Failed));
     let evidence = outcome.evidence.expect("seen");
     assert!(!evidence.agree());
-    insta::assert_snapshot!(evidence, @r"
-    launcher: status 0 in `flink`; YARN: application_1700000000000_0001 FINISHED FAILED; Flink: 0123456789abcdef0123456789abcdef state not seen
-    ");
+    insta::assert_snapshot!(evidence, @"launcher: status 0 in `flink`; YARN: application_1700000000000_0001 FINISHED FAILED; Flink: 0123456789abcdef0123456789abcdef state not seen");
     world.assert_nothing_left("failed job");
 }
 
