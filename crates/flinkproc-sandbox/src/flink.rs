@@ -45,7 +45,7 @@ fn settings(
 ) -> BTreeMap<String, String> {
     let ip = layout.ip.to_string();
     let python = parts.python.display().to_string();
-    let quick = QUICK.to_owned();
+    let quick = format!("{QUICK} -Djava.io.tmpdir={}", layout.text("tmp"));
     let mut settings: BTreeMap<String, String> = [
         ("env.java.opts.all", JAVA_OPENS.to_owned()),
         ("env.java.opts.jobmanager", quick.clone()),
@@ -123,8 +123,9 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
     let classpath = hadoop_classpath(layout, parts);
     let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", parts.python.display());
     let opens = JAVA_OPENS;
+    let temporary = layout.text("tmp");
     let tool = format!(
-        "run() {{ exec '{java}' -Xmx256m {QUICK} --add-opens=java.base/java.lang=ALL-UNNAMED \
+        "run() {{ exec '{java}' -Xmx256m {QUICK} -Djava.io.tmpdir='{temporary}' --add-opens=java.base/java.lang=ALL-UNNAMED \
          -Dlog4j.configuration=file:'{conf}'/log4j.properties -cp '{classpath}' \"$@\"; }}\n",
         conf = layout.text("hadoop-conf"),
     );
@@ -136,7 +137,7 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
          log=\"$FLINK_LOG_DIR/flink-${{USER:-user}}-client.log\"\n\
          for jar in '{flink}'/lib/*.jar; do classpath=\"${{classpath:+$classpath:}}$jar\"; done\n\
          hadoop=\"${{HADOOP_CLASSPATH:+:$HADOOP_CLASSPATH}}${{HADOOP_CONF_DIR:+:$HADOOP_CONF_DIR}}\"\n\
-         exec '{java}' ${{JVM_ARGS:-}} {QUICK} {opens} ${{FLINK_ENV_JAVA_OPTS:-}} ${{FLINK_ENV_JAVA_OPTS_CLI:-}} \\\n\
+         exec '{java}' ${{JVM_ARGS:-}} {QUICK} -Djava.io.tmpdir='{temporary}' {opens} ${{FLINK_ENV_JAVA_OPTS:-}} ${{FLINK_ENV_JAVA_OPTS_CLI:-}} \\\n\
          \x20 -Dlog.file=\"$log\" -Dlog4j.configurationFile=file:\"$FLINK_CONF_DIR\"/log4j-cli.properties \\\n\
          \x20 -classpath \"$classpath$hadoop\" org.apache.flink.client.cli.CliFrontend \"$@\"\n"
     );

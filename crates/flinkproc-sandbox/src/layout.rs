@@ -52,6 +52,8 @@ impl Layout {
             ("USER", self.user.clone()),
             ("LOGNAME", self.user.clone()),
             ("LANG", "C.UTF-8".to_owned()),
+            // What programs leave in the temporary folder goes with the cluster.
+            ("TMPDIR", self.text("tmp")),
             ("JAVA_HOME", text(&parts.prerequisites.java_home)),
             ("HADOOP_CONF_DIR", self.text("hadoop-conf")),
             ("YARN_CONF_DIR", self.text("hadoop-conf")),

@@ -151,6 +151,15 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
             "yarn.scheduler.maximum-allocation-mb",
             NODE_MEMORY.mib().to_string(),
         ),
+        // By default a folder of the machine's temporary folder, which all clusters of all users would share.
+        (
+            "yarn.node-attribute.fs-store.root-dir",
+            layout.text("tmp/node-attribute"),
+        ),
+        (
+            "yarn.node-labels.fs-store.root-dir",
+            layout.text("tmp/node-labels"),
+        ),
         (
             "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms",
             one("200"),
