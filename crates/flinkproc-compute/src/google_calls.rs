@@ -41,7 +41,7 @@ impl RetryPolicy for Patient {
 /// Whether a failure tells of the way or of the moment and not of the request.
 fn passes(error: &Error) -> bool {
     match error.http_status_code() {
-        Some(code) => code == 429 || code >= 500,
+        Some(code) => code == 429 || (code >= 500 && code != 501),
         None => {
             error.is_transient_and_before_rpc()
                 || error.is_connect()
@@ -105,6 +105,7 @@ pub(crate) fn sort(machine: &MachineRef, changes: bool, error: &Error) -> GateEr
         Some(404) if own => GateError::NotFound { machine },
         Some(409 | 412) if own => GateError::Contended { machine },
         Some(400 | 413) if own => GateError::Invalid { machine, message },
+        Some(501) => GateError::Invalid { machine, message },
         Some(429 | 503) => GateError::Unavailable { machine, message },
         Some(500..) if !changes => GateError::Unavailable { machine, message },
         Some(500..) => GateError::OutcomeUnknown { machine, message },

@@ -14,7 +14,7 @@ use crate::clusters::{
 };
 use crate::error::ApiError;
 use crate::jobs::{JobApi, JobSpec, JobState};
-use crate::wait::{wait_cluster, wait_gone, wait_job};
+use crate::wait::{ClusterOutcome, wait_cluster, wait_gone, wait_job, wait_operation};
 
 /// Where a suite may make its cluster.
 #[derive(Debug)]
@@ -107,7 +107,9 @@ impl Ground<'_> {
 
     /// Deletes what is left of a cluster, whatever became of the suite.
     async fn clear(&self, api: &dyn ClusterApi, cluster: &ClusterRef) -> Result<(), Broken> {
-        let request = self.request("clear")?;
+        // Each cluster needs an id of its own here: a repeated one would name the first cluster's deletion.
+        let id = format!("{}-clear", cluster.name);
+        let request = must("the cluster's name makes a request id", id.parse())?;
         let started = api.start_delete(cluster, None, &request).await;
         let operation = must("a deletion is taken up", started)?;
         let gone = wait_gone(
@@ -178,9 +180,6 @@ async fn absent(
         deleted.is_none(),
         &deleted,
     )?;
-    let diagnosis = api.start_diagnose(cluster).await;
-    let refused = matches!(diagnosis, Err(ApiError::NotFound { .. }));
-    hold("the absent cannot be diagnosed", refused, &diagnosis)?;
     let nowhere = format!(
         "projects/{}/regions/{}/operations/00000000-0000-4000-8000-000000000000",
         ground.project, ground.region
@@ -323,6 +322,57 @@ async fn deletion(
     hold("a deleted cluster is none", left.is_none(), &left)
 }
 
+/// Runs the suite for stopping, starting and diagnosing a cluster that it makes.
+///
+/// # Errors
+/// The first clause that does not hold.
+pub async fn care(api: &dyn ClusterApi, ground: &Ground<'_>) -> Result<(), Broken> {
+    let cluster = ground.cluster("care")?;
+    let absent = api.start_diagnose(&cluster).await;
+    let refused = matches!(absent, Err(ApiError::NotFound { .. }));
+    hold("the absent cannot be diagnosed", refused, &absent)?;
+    let create = ground.request("create-care")?;
+    let started = api.start_create(&ground.spec(&cluster), &create).await;
+    let operation = must("a creation is taken up", started)?;
+    let outcome = match ground.running(api, &cluster, &operation).await {
+        Ok(_) => cared_for(api, ground, &cluster).await,
+        Err(broken) => Err(broken),
+    };
+    let cleared = ground.clear(api, &cluster).await;
+    outcome.and(cleared)
+}
+
+async fn cared_for(
+    api: &dyn ClusterApi,
+    ground: &Ground<'_>,
+    cluster: &ClusterRef,
+) -> Result<(), Broken> {
+    let (clock, deadline) = (ground.clock, ground.deadline());
+    let name = must("a diagnosis is taken up", api.start_diagnose(cluster).await)?;
+    let done = must("it ends", wait_operation(api, clock, &name, deadline).await)?;
+    hold(
+        "a diagnosis says where it is",
+        done.output_uri.is_some(),
+        &done,
+    )?;
+    let request = ground.request("stop")?;
+    let name = must(
+        "a stop is taken up",
+        api.start_stop(cluster, &request).await,
+    )?;
+    let deadline = ground.deadline();
+    let settled = wait_cluster(api, clock, cluster, Some(&name), deadline).await;
+    let settled = must("the wait for the stop ends", settled)?;
+    let stopped = matches!(settled.outcome, ClusterOutcome::Stopped(_));
+    hold("a stopped cluster is stopped", stopped, &settled)?;
+    let request = ground.request("start")?;
+    let name = must(
+        "a start is taken up",
+        api.start_start(cluster, &request).await,
+    )?;
+    ground.running(api, cluster, &name).await.map(drop)
+}
+
 /// Runs the suite for jobs, on a cluster that it makes; the jobs run `sh true` by Pig.
 ///
 /// # Errors
@@ -427,7 +477,7 @@ mod tests {
     use flinkproc_core::{ManualClock, Span};
     use serde_json::json;
 
-    use super::{Ground, clusters, jobs};
+    use super::{Ground, care, clusters, jobs};
     use crate::memory::MemoryDataproc;
 
     #[tokio::test]
@@ -444,6 +494,7 @@ mod tests {
             };
             let api = MemoryDataproc::new().with_polls(polls);
             clusters(&api, &ground).await.expect("the contract holds");
+            care(&api, &ground).await.expect("the contract holds");
             jobs(&api, &api, &ground).await.expect("the contract holds");
             assert!(api.clusters().is_empty());
         }

@@ -139,7 +139,7 @@ pub enum ApiError {
 const STOCKOUT: [&str; 4] = [
     "zone_resource_pool_exhausted",
     "resource_pool_exhausted",
-    "does not have enough resources available",
+    "enough resources available",
     "stockout",
 ];
 const QUOTA: [&str; 3] = ["insufficient '", "quota_exceeded", "exceeds quota"];
@@ -161,7 +161,7 @@ impl ApiError {
             return Self::QuotaExceeded { subject, message };
         }
         match code {
-            3 | 11 => Self::Invalid { subject, message },
+            3 | 11 | 12 => Self::Invalid { subject, message },
             5 => Self::NotFound { subject },
             6 => Self::AlreadyExists { subject },
             7 => Self::Denied { subject, message },
@@ -317,6 +317,7 @@ mod tests {
             "DPR008",
         );
         check(14, "try again", "DPR009");
+        check(12, "Operation is not implemented", "DPR007");
         check(
             13,
             "Cannot start master: Insufficient number of DataNodes reporting",

@@ -100,6 +100,7 @@ pub(crate) fn sort(subject: Subject, changes: bool, error: &Error) -> ApiError {
     match http {
         // Not in Google's form, so a proxy or a wrong endpoint speaks: its "not found" says nothing of the cluster.
         Some(429 | 503) => ApiError::Unavailable { subject, message },
+        Some(501) => ApiError::Invalid { subject, message },
         Some(500..) => lost(subject, message),
         Some(401) => ApiError::Unauthenticated { subject, message },
         Some(403) => ApiError::Denied { subject, message },
