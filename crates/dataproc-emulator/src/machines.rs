@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -124,7 +124,7 @@ impl Metadata {
         for (key, value) in &self.0 {
             text.push_str(&format!("{}:{key}{}:{value}", key.len(), value.len()));
         }
-        STANDARD.encode(number(&text).to_be_bytes())
+        URL_SAFE.encode(number(&text).to_be_bytes())
     }
 
     /// As Compute Engine answers it.
