@@ -13,7 +13,11 @@ Start with:
 /// Deploys PyFlink jobs on Google Cloud Dataproc.
 #[derive(Debug, Parser)]
 #[command(name = "flinkproc", version, after_help = EXAMPLES, max_term_width = 100)]
-#[command(subcommand_required = false, arg_required_else_help = true, infer_subcommands = false)]
+#[command(
+    subcommand_required = false,
+    arg_required_else_help = true,
+    infer_subcommands = false
+)]
 pub(crate) struct Cli {
     /// Prints completions for a shell, the manual page, or the JSON Schema of flinkproc.toml.
     #[arg(long, value_name = "WHAT", exclusive = true)]

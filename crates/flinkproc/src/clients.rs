@@ -34,7 +34,11 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// What the environment says.
     pub(crate) fn from_environment(environment: &Environment) -> Self {
-        let endpoint = |name| environment.text(name).map(|url| url.trim_end_matches('/').to_owned());
+        let endpoint = |name| {
+            environment
+                .text(name)
+                .map(|url| url.trim_end_matches('/').to_owned())
+        };
         Self {
             dataproc: endpoint("FLINKPROC_DATAPROC_ENDPOINT"),
             compute: endpoint("FLINKPROC_COMPUTE_ENDPOINT"),
@@ -49,13 +53,20 @@ impl Endpoints {
         if self.anonymous {
             return Ok(anonymous::Builder::new().build());
         }
-        credentials::Builder::default().build().map_err(|source| AppError::Credentials { source: source.into() })
+        credentials::Builder::default()
+            .build()
+            .map_err(|source| AppError::Credentials {
+                source: source.into(),
+            })
     }
 }
 
 /// Dataproc alone, for the verbs that need no more.
 pub(crate) fn dataproc(endpoints: &Endpoints) -> Result<GoogleDataproc, AppError> {
-    Ok(GoogleDataproc::new(endpoints.credentials()?, endpoints.dataproc.clone()))
+    Ok(GoogleDataproc::new(
+        endpoints.credentials()?,
+        endpoints.dataproc.clone(),
+    ))
 }
 
 /// Everything that a deployment talks to.
@@ -67,10 +78,25 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
         .no_proxy()
         .build()
         .map_err(|source| client("YARN")(source.into()))?;
-    let storage = endpoints.storage.as_deref().unwrap_or(GoogleStaging::ENDPOINT);
-    let storage_http = reqwest::Client::builder().build().map_err(|source| client("Cloud Storage")(source.into()))?;
-    let staging = GoogleStaging::new(credentials.clone(), storage, storage_http, Arc::clone(&clock)).await?;
-    let gate = GoogleGatekeeper::new(credentials.clone(), endpoints.compute.clone(), Arc::clone(&clock));
+    let storage = endpoints
+        .storage
+        .as_deref()
+        .unwrap_or(GoogleStaging::ENDPOINT);
+    let storage_http = reqwest::Client::builder()
+        .build()
+        .map_err(|source| client("Cloud Storage")(source.into()))?;
+    let staging = GoogleStaging::new(
+        credentials.clone(),
+        storage,
+        storage_http,
+        Arc::clone(&clock),
+    )
+    .await?;
+    let gate = GoogleGatekeeper::new(
+        credentials.clone(),
+        endpoints.compute.clone(),
+        Arc::clone(&clock),
+    );
     let flink_http = http.clone();
     let clients = Clients {
         clusters: Arc::new(GoogleDataproc::new(credentials, endpoints.dataproc.clone())),
@@ -78,11 +104,20 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
         gate: Arc::new(gate),
         connect: Arc::new(RusshConnector::default()),
         yarn: Arc::new(move |route, host| {
-            Arc::new(HttpYarn::new(http.clone(), route, Endpoint::new(host, RESOURCE_MANAGER)))
+            Arc::new(HttpYarn::new(
+                http.clone(),
+                route,
+                Endpoint::new(host, RESOURCE_MANAGER),
+            ))
         }),
         flink: Arc::new(move |route, host, application| {
             let resource_manager = Endpoint::new(host, RESOURCE_MANAGER);
-            Arc::new(HttpFlink::behind_yarn(flink_http.clone(), route, resource_manager, application))
+            Arc::new(HttpFlink::behind_yarn(
+                flink_http.clone(),
+                route,
+                resource_manager,
+                application,
+            ))
         }),
         methods: BTreeMap::new(),
         clock,

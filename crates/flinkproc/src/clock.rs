@@ -12,12 +12,18 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the room that owns the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that owns the wall clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the room that owns the timer")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that owns the timer"
+    )]
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }

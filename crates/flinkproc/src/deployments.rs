@@ -19,7 +19,9 @@ pub(crate) struct Deployments {
 
 impl Deployments {
     pub(crate) fn new(environment: &Environment) -> Self {
-        Self { journal: Arc::new(FileJournal::new(environment.state().join("deployments"))) }
+        Self {
+            journal: Arc::new(FileJournal::new(environment.state().join("deployments"))),
+        }
     }
 
     pub(crate) fn journal(&self) -> Arc<dyn Journal> {
@@ -48,10 +50,16 @@ impl Deployments {
         if let Some(exact) = known.iter().find(|id| id.as_str() == prefix) {
             return Ok(exact.clone());
         }
-        let mut fitting: Vec<DeploymentId> = known.into_iter().filter(|id| id.as_str().starts_with(prefix)).collect();
+        let mut fitting: Vec<DeploymentId> = known
+            .into_iter()
+            .filter(|id| id.as_str().starts_with(prefix))
+            .collect();
         match fitting.len() {
             1 => Ok(fitting.remove(0)),
-            0 => Err(AppError::UnknownDeployment { id: prefix.to_owned() }.into()),
+            0 => Err(AppError::UnknownDeployment {
+                id: prefix.to_owned(),
+            }
+            .into()),
             _ => Err(AppError::AmbiguousDeployment {
                 prefix: prefix.to_owned(),
                 candidates: fitting.iter().map(ToString::to_string).collect(),
@@ -63,9 +71,12 @@ impl Deployments {
     /// The newest deployment that has not ended.
     pub(crate) async fn newest_unfinished(&self) -> Result<DeploymentId, Problem> {
         let all = self.all().await?;
-        let unfinished = |(id, records): (DeploymentId, Vec<Record>)| ended(&records).is_none().then_some(id);
+        let unfinished =
+            |(id, records): (DeploymentId, Vec<Record>)| ended(&records).is_none().then_some(id);
         let newest = all.into_iter().rev().find_map(unfinished);
-        Ok(newest.ok_or(AppError::UnknownDeployment { id: "(the newest unfinished one)".to_owned() })?)
+        Ok(newest.ok_or(AppError::UnknownDeployment {
+            id: "(the newest unfinished one)".to_owned(),
+        })?)
     }
 
     /// The plan of a deployment.

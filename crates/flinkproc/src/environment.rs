@@ -15,23 +15,50 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("FLINKPROC_IMAGE", "cluster.image"),
     ("FLINKPROC_TARGET", "--target"),
     ("FLINKPROC_STATE", "directory of journals and logs"),
-    ("FLINKPROC_CACHE", "directory of the sandbox's downloaded parts"),
+    (
+        "FLINKPROC_CACHE",
+        "directory of the sandbox's downloaded parts",
+    ),
     ("FLINKPROC_PYTHON", "the Python that the sandbox uses"),
-    ("FLINKPROC_DATAPROC_ENDPOINT", "base URL instead of Dataproc's, for an emulator"),
-    ("FLINKPROC_COMPUTE_ENDPOINT", "base URL instead of Compute Engine's, for an emulator"),
-    ("FLINKPROC_STORAGE_ENDPOINT", "base URL instead of Cloud Storage's, for an emulator"),
-    ("FLINKPROC_ANONYMOUS", "`1`: call without credentials, for an emulator"),
+    (
+        "FLINKPROC_DATAPROC_ENDPOINT",
+        "base URL instead of Dataproc's, for an emulator",
+    ),
+    (
+        "FLINKPROC_COMPUTE_ENDPOINT",
+        "base URL instead of Compute Engine's, for an emulator",
+    ),
+    (
+        "FLINKPROC_STORAGE_ENDPOINT",
+        "base URL instead of Cloud Storage's, for an emulator",
+    ),
+    (
+        "FLINKPROC_ANONYMOUS",
+        "`1`: call without credentials, for an emulator",
+    ),
     ("FLINKPROC_SSH_PORT", "ssh.port"),
-    ("FLINKPROC_LOG", "filter of diagnostic messages, as tracing writes it"),
-    ("GOOGLE_CLOUD_PROJECT", "the Google Cloud project, after FLINKPROC_PROJECT"),
+    (
+        "FLINKPROC_LOG",
+        "filter of diagnostic messages, as tracing writes it",
+    ),
+    (
+        "GOOGLE_CLOUD_PROJECT",
+        "the Google Cloud project, after FLINKPROC_PROJECT",
+    ),
     ("CLOUDSDK_CONFIG", "gcloud's configuration directory"),
-    ("CLOUDSDK_ACTIVE_CONFIG_NAME", "gcloud's active configuration"),
+    (
+        "CLOUDSDK_ACTIVE_CONFIG_NAME",
+        "gcloud's active configuration",
+    ),
     ("JAVA_HOME", "the Java that the sandbox uses"),
     ("HOME", "the home directory"),
     ("PATH", "where programs are looked for"),
     ("USER", "the login name"),
     ("SSH_AUTH_SOCK", "the SSH agent"),
-    ("XDG_STATE_HOME", "parent of the directory of journals and logs"),
+    (
+        "XDG_STATE_HOME",
+        "parent of the directory of journals and logs",
+    ),
     ("XDG_CACHE_HOME", "parent of the cache directory"),
     ("NO_COLOR", "no colours when set"),
     ("CI", "plain lines instead of bars when set"),
@@ -46,29 +73,44 @@ pub struct Environment {
 impl Environment {
     /// Reads the process environment.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the room that owns the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that owns the environment"
+    )]
     pub fn read() -> Self {
         let value = |(name, _): &(&'static str, _)| Some((*name, std::env::var_os(name)?));
-        Self { values: VARIABLES.iter().filter_map(value).collect() }
+        Self {
+            values: VARIABLES.iter().filter_map(value).collect(),
+        }
     }
 
     /// A made-up environment.
     #[must_use]
     pub fn of(values: &[(&'static str, &str)]) -> Self {
-        let values = values.iter().map(|(name, value)| (*name, OsString::from(value)));
-        Self { values: values.collect() }
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, OsString::from(value)));
+        Self {
+            values: values.collect(),
+        }
     }
 
     /// A variable's text; `None` when it is unset, empty or no UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name)?.to_str().filter(|text| !text.is_empty())
+        self.values
+            .get(name)?
+            .to_str()
+            .filter(|text| !text.is_empty())
     }
 
     /// A variable as a path.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.values.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        self.values
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     }
 
     /// Whether a variable is set to anything but nothing.
@@ -87,20 +129,31 @@ impl Environment {
     #[must_use]
     pub fn login_user(&self) -> String {
         let home = || Some(self.home().file_name()?.to_str()?.to_owned());
-        self.text("USER").map(str::to_owned).or_else(home).unwrap_or_else(|| "root".to_owned())
+        self.text("USER")
+            .map(str::to_owned)
+            .or_else(home)
+            .unwrap_or_else(|| "root".to_owned())
     }
 
     /// Where journals and logs live.
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        let parent = || self.path("XDG_STATE_HOME").unwrap_or_else(|| self.home().join(".local/state"));
-        self.path("FLINKPROC_STATE").unwrap_or_else(|| parent().join("flinkproc"))
+        let parent = || {
+            self.path("XDG_STATE_HOME")
+                .unwrap_or_else(|| self.home().join(".local/state"))
+        };
+        self.path("FLINKPROC_STATE")
+            .unwrap_or_else(|| parent().join("flinkproc"))
     }
 
     /// Where downloaded parts live.
     #[must_use]
     pub fn cache(&self) -> PathBuf {
-        let parent = || self.path("XDG_CACHE_HOME").unwrap_or_else(|| self.home().join(".cache"));
-        self.path("FLINKPROC_CACHE").unwrap_or_else(|| parent().join("flinkproc"))
+        let parent = || {
+            self.path("XDG_CACHE_HOME")
+                .unwrap_or_else(|| self.home().join(".cache"))
+        };
+        self.path("FLINKPROC_CACHE")
+            .unwrap_or_else(|| parent().join("flinkproc"))
     }
 }

@@ -22,7 +22,9 @@ pub(crate) async fn follow(
     events_file: Option<&Path>,
 ) -> Result<Outcome, Problem> {
     let mut writer = match events_file {
-        Some(path) => Some(BufWriter::new(File::create(path).map_err(AppError::file("the file of events", path))?)),
+        Some(path) => Some(BufWriter::new(
+            File::create(path).map_err(AppError::file("the file of events", path))?,
+        )),
         None => None,
     };
     let mut progress = Progress::new(app.stdio);
@@ -58,9 +60,14 @@ pub(crate) async fn follow(
 pub(crate) fn report(app: &App, outcome: &Outcome) -> u8 {
     let code = outcome.exit_code();
     let text = summary::render(outcome, app.stdio);
-    if code == 0 { app.stdio.tell(&text) } else { app.stdio.error(&text) }
+    if code == 0 {
+        app.stdio.tell(&text)
+    } else {
+        app.stdio.error(&text)
+    }
     if app.stdio.json() {
-        app.stdio.json_result(&serde_json::json!({ "exit_code": code, "outcome": outcome }));
+        app.stdio
+            .json_result(&serde_json::json!({ "exit_code": code, "outcome": outcome }));
     } else if let Some(result) = summary::result(outcome) {
         app.stdio.result(&result);
     }
@@ -77,7 +84,9 @@ fn write(writer: &mut BufWriter<File>, event: &Event) {
 
 const fn told(interrupt: Interrupt) -> &'static str {
     match interrupt {
-        Interrupt::Delete => "interrupted: cancelling the job and deleting what was made; once more leaves at once",
+        Interrupt::Delete => {
+            "interrupted: cancelling the job and deleting what was made; once more leaves at once"
+        }
         Interrupt::Detach => "leaving: everything goes on without this process",
         Interrupt::Leave => "leaving at once",
     }

@@ -26,11 +26,15 @@ impl GcloudConfiguration {
         let directory: PathBuf = environment
             .path("CLOUDSDK_CONFIG")
             .unwrap_or_else(|| environment.home().join(".config/gcloud"));
-        let active = environment.text("CLOUDSDK_ACTIVE_CONFIG_NAME").map(str::to_owned);
+        let active = environment
+            .text("CLOUDSDK_ACTIVE_CONFIG_NAME")
+            .map(str::to_owned);
         let active = active
             .or_else(|| fs::read_to_string(directory.join("active_config")).ok())
             .map_or_else(|| "default".to_owned(), |name| name.trim().to_owned());
-        let file = directory.join("configurations").join(format!("config_{active}"));
+        let file = directory
+            .join("configurations")
+            .join(format!("config_{active}"));
         Self::parse(&fs::read_to_string(file).unwrap_or_default())
     }
 
@@ -38,7 +42,10 @@ impl GcloudConfiguration {
         let mut section = "";
         let (mut found, mut compute_region) = (Self::default(), None);
         for line in text.lines().map(str::trim) {
-            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
                 section = name.trim();
             } else if let Some((key, value)) = line.split_once('=') {
                 let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -79,12 +86,28 @@ mod tests {
         let configurations = directory.path().join("configurations");
         std::fs::create_dir(&configurations).expect("made");
         std::fs::write(directory.path().join("active_config"), "work\n").expect("written");
-        std::fs::write(configurations.join("config_work"), "[core]\nproject = work-project\n").expect("written");
-        std::fs::write(configurations.join("config_home"), "[core]\nproject = home-project\n").expect("written");
+        std::fs::write(
+            configurations.join("config_work"),
+            "[core]\nproject = work-project\n",
+        )
+        .expect("written");
+        std::fs::write(
+            configurations.join("config_home"),
+            "[core]\nproject = home-project\n",
+        )
+        .expect("written");
         let root = directory.path().to_str().expect("UTF-8");
-        let read = |values: &[(&'static str, &str)]| GcloudConfiguration::read(&Environment::of(values)).project;
-        assert_eq!(read(&[("CLOUDSDK_CONFIG", root)]).as_deref(), Some("work-project"));
-        let other = [("CLOUDSDK_CONFIG", root), ("CLOUDSDK_ACTIVE_CONFIG_NAME", "home")];
+        let read = |values: &[(&'static str, &str)]| {
+            GcloudConfiguration::read(&Environment::of(values)).project
+        };
+        assert_eq!(
+            read(&[("CLOUDSDK_CONFIG", root)]).as_deref(),
+            Some("work-project")
+        );
+        let other = [
+            ("CLOUDSDK_CONFIG", root),
+            ("CLOUDSDK_ACTIVE_CONFIG_NAME", "home"),
+        ];
         assert_eq!(read(&other).as_deref(), Some("home-project"));
         assert_eq!(read(&[("CLOUDSDK_CONFIG", "/nonexistent")]), None);
     }

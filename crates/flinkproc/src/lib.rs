@@ -52,16 +52,27 @@ pub fn run_from_command_line() -> u8 {
         Err(error) => {
             // Help goes to standard output, mistakes to standard error; a closed pipe is no error.
             let _ = error.print();
-            return if error.use_stderr() { FailureKind::Input.exit_code() } else { 0 };
+            return if error.use_stderr() {
+                FailureKind::Input.exit_code()
+            } else {
+                0
+            };
         }
     };
     let environment = Environment::read();
     let stdio = Stdio::new(&cli.common, &environment);
     diagnose(cli.common.verbose, &environment);
     let app = App { environment, stdio };
-    let done = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let done = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(dispatch(&app, cli)),
-        Err(error) => Err(AppError::Defect { what: format!("no runtime: {error}") }.into()),
+        Err(error) => Err(AppError::Defect {
+            what: format!("no runtime: {error}"),
+        }
+        .into()),
     };
     match done {
         Ok(code) => code,
@@ -101,5 +112,8 @@ fn diagnose(verbose: u8, environment: &Environment) {
     };
     let filter = environment.text("FLINKPROC_LOG").unwrap_or(level);
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -33,7 +33,10 @@ pub(crate) fn look_at(needs: &[LocalNeed]) -> Result<LocalFacts, AppError> {
 }
 
 fn see(facts: &mut LocalFacts, path: &str) {
-    facts.files.entry(path.to_owned()).or_insert_with(|| fact(path));
+    facts
+        .files
+        .entry(path.to_owned())
+        .or_insert_with(|| fact(path));
 }
 
 fn expand(need: &LocalNeed) -> Result<Vec<String>, AppError> {
@@ -47,7 +50,9 @@ fn expand(need: &LocalNeed) -> Result<Vec<String>, AppError> {
     for path in paths {
         let path = path.map_err(|error| wrong(error.to_string()))?;
         if path.is_file() {
-            let text = path.to_str().ok_or_else(|| wrong(format!("{} is not UTF-8", path.display())))?;
+            let text = path
+                .to_str()
+                .ok_or_else(|| wrong(format!("{} is not UTF-8", path.display())))?;
             matches.push(text.to_owned());
         }
     }
@@ -73,7 +78,9 @@ fn digest(path: &str) -> io::Result<LocalFact> {
     let mut piece = vec![0; 1 << 20];
     loop {
         let read = file.read(&mut piece)?;
-        let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
         hash.update(bytes);
         size += bytes.len() as u64;
         if utf8 {
@@ -87,8 +94,16 @@ fn digest(path: &str) -> io::Result<LocalFact> {
             }
         }
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(LocalFact::File { size, sha256, utf8: utf8 && waiting.is_empty() })
+    let sha256 = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(LocalFact::File {
+        size,
+        sha256,
+        utf8: utf8 && waiting.is_empty(),
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +123,10 @@ mod tests {
             fact(path.to_str().expect("UTF-8"))
         };
         assert_eq!(check("missing", None), LocalFact::Missing);
-        assert_eq!(fact(directory.path().to_str().expect("UTF-8")), LocalFact::Directory);
+        assert_eq!(
+            fact(directory.path().to_str().expect("UTF-8")),
+            LocalFact::Directory
+        );
         let utf8 = |fact| matches!(fact, LocalFact::File { utf8: true, .. });
         assert!(utf8(check("text", Some("ü".as_bytes()))));
         assert!(!utf8(check("bytes", Some(b"\xff\xfe"))));
@@ -117,6 +135,13 @@ mod tests {
         let long = format!("{}ü", "x".repeat((1 << 20) - 1));
         let expected = flinkproc_plan::sha256_hex(long.as_bytes());
         let seen = check("long", Some(long.as_bytes()));
-        assert_eq!(seen, LocalFact::File { size: long.len() as u64, sha256: expected, utf8: true });
+        assert_eq!(
+            seen,
+            LocalFact::File {
+                size: long.len() as u64,
+                sha256: expected,
+                utf8: true
+            }
+        );
     }
 }

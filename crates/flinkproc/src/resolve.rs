@@ -38,7 +38,11 @@ pub(crate) struct Run<'a> {
 }
 
 /// Reads the spec and lays everything else over it.
-pub(crate) fn load(args: &SpecArgs, on_interrupt: Option<&str>, environment: &Environment) -> Result<Loaded, Problem> {
+pub(crate) fn load(
+    args: &SpecArgs,
+    on_interrupt: Option<&str>,
+    environment: &Environment,
+) -> Result<Loaded, Problem> {
     let path = spec_path(&args.spec);
     let text = fs::read(&path).map_err(AppError::file("the spec", &path))?;
     let text = String::from_utf8(text).map_err(|_| AppError::Argument {
@@ -55,21 +59,39 @@ pub(crate) fn load(args: &SpecArgs, on_interrupt: Option<&str>, environment: &En
         flags: flags(args, on_interrupt)?,
     }
     .resolve()?;
-    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-    Ok(Loaded { layered, folder, params: params(&args.params)? })
+    let folder = path
+        .parent()
+        .map(|folder| folder.display().to_string())
+        .unwrap_or_default();
+    Ok(Loaded {
+        layered,
+        folder,
+        params: params(&args.params)?,
+    })
 }
 
 /// Looks at the local files and makes the request.
-pub(crate) fn request(loaded: Loaded, run: Run<'_>, environment: &Environment) -> Result<DeployRequest, Problem> {
-    let Loaded { layered, folder, params } = loaded;
-    let run_key: Option<RunKey> = match run.run_key {
-        Some(text) => Some(text.parse().map_err(|error: flinkproc_core::InvalidName| AppError::Argument {
-            text: text.to_owned(),
-            what: "run key",
-            how: error.to_string(),
-        })?),
-        None => None,
-    };
+pub(crate) fn request(
+    loaded: Loaded,
+    run: Run<'_>,
+    environment: &Environment,
+) -> Result<DeployRequest, Problem> {
+    let Loaded {
+        layered,
+        folder,
+        params,
+    } = loaded;
+    let run_key: Option<RunKey> =
+        match run.run_key {
+            Some(text) => Some(text.parse().map_err(|error: flinkproc_core::InvalidName| {
+                AppError::Argument {
+                    text: text.to_owned(),
+                    what: "run key",
+                    how: error.to_string(),
+                }
+            })?),
+            None => None,
+        };
     let needs = layered.spec.local_files(&folder, &params)?;
     let deployment = deployment_id(&layered.spec)?;
     Ok(DeployRequest {
@@ -86,7 +108,11 @@ pub(crate) fn request(loaded: Loaded, run: Run<'_>, environment: &Environment) -
 
 /// The spec file that a path means.
 fn spec_path(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(SPEC_FILE) } else { path.to_path_buf() }
+    if path.is_dir() {
+        path.join(SPEC_FILE)
+    } else {
+        path.to_path_buf()
+    }
 }
 
 fn params(texts: &[String]) -> Result<Vec<(String, String)>, AppError> {
@@ -110,11 +136,16 @@ fn flags(args: &SpecArgs, on_interrupt: Option<&str>) -> Result<Vec<Provided>, S
         ("--bucket", "staging.bucket", args.bucket.as_deref()),
         ("--image", "cluster.image", args.image.as_deref()),
         ("--mode", "job.mode", args.mode.as_deref()),
-        ("--workers", "cluster.workers.count", args.workers.as_deref()),
+        (
+            "--workers",
+            "cluster.workers.count",
+            args.workers.as_deref(),
+        ),
         ("--deadline", "watch.deadline", args.deadline.as_deref()),
         ("--on-interrupt", "watch.on_interrupt", on_interrupt),
     ];
-    let sets: Result<Vec<Provided>, SpecError> = args.sets.iter().map(|text| Provided::set(text)).collect();
+    let sets: Result<Vec<Provided>, SpecError> =
+        args.sets.iter().map(|text| Provided::set(text)).collect();
     let named = common.into_iter().filter_map(|(flag, key, value)| {
         Some(Provided::new(key, value?, Source::Flag(flag.to_owned())))
     });
@@ -131,7 +162,11 @@ fn from_environment(environment: &Environment) -> Vec<Provided> {
         ("FLINKPROC_SSH_PORT", "ssh.port"),
     ];
     let provided = |(name, key): (&str, &str)| {
-        Some(Provided::new(key, environment.text(name)?, Source::Environment(name.to_owned())))
+        Some(Provided::new(
+            key,
+            environment.text(name)?,
+            Source::Environment(name.to_owned()),
+        ))
     };
     keys.into_iter().filter_map(provided).collect()
 }
@@ -140,7 +175,11 @@ fn outside(environment: &Environment) -> Vec<Provided> {
     let gcloud = GcloudConfiguration::read(environment);
     let configuration = || Source::Outside("gcloud configuration".to_owned());
     let mut found = Vec::new();
-    for (key, value) in [("cluster.project", gcloud.project), ("cluster.region", gcloud.region), ("cluster.zone", gcloud.zone)] {
+    for (key, value) in [
+        ("cluster.project", gcloud.project),
+        ("cluster.region", gcloud.region),
+        ("cluster.zone", gcloud.zone),
+    ] {
         found.extend(value.map(|value| Provided::new(key, value, configuration())));
     }
     if let Some(project) = environment.text("GOOGLE_CLOUD_PROJECT") {
@@ -152,11 +191,24 @@ fn outside(environment: &Environment) -> Vec<Provided> {
 
 /// A new id that says which job it is.
 fn deployment_id(spec: &Spec) -> Result<DeploymentId, AppError> {
-    let script = || spec.job.script.as_deref().and_then(|script| Path::new(script).file_stem()?.to_str());
-    let name = spec.job.name.as_deref().or_else(script).or(spec.job.module.as_deref()).unwrap_or("job");
+    let script = || {
+        spec.job
+            .script
+            .as_deref()
+            .and_then(|script| Path::new(script).file_stem()?.to_str())
+    };
+    let name = spec
+        .job
+        .name
+        .as_deref()
+        .or_else(script)
+        .or(spec.job.module.as_deref())
+        .unwrap_or("job");
     let random = Uuid::new_v4().simple().to_string();
     let id = format!("{}-{}", slug(name), random.get(..8).unwrap_or_default());
-    id.parse().map_err(|error| AppError::Defect { what: format!("the deployment's id: {error}") })
+    id.parse().map_err(|error| AppError::Defect {
+        what: format!("the deployment's id: {error}"),
+    })
 }
 
 /// Lower-case letters, digits and single hyphens, starting with a letter.
@@ -173,7 +225,11 @@ fn slug(name: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "job".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        "job".to_owned()
+    } else {
+        slug.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +244,10 @@ mod tests {
             ("2026 report", "report"),
             ("ünïcode", "n-code"),
             ("---", "job"),
-            ("a-very-long-name-that-goes-on-and-on", "a-very-long-name-that-go"),
+            (
+                "a-very-long-name-that-goes-on-and-on",
+                "a-very-long-name-that-go",
+            ),
         ] {
             assert_eq!(slug(name), expected, "{name}");
         }

@@ -19,7 +19,10 @@ use crate::report::{Problem, Stdio};
 
 /// What a plan has to know of the sandbox before it runs.
 pub(crate) fn facts() -> SandboxFacts {
-    SandboxFacts { image: None, ssh_port: ssh_port() }
+    SandboxFacts {
+        image: None,
+        ssh_port: ssh_port(),
+    }
 }
 
 /// A sandbox that runs as long as this process.
@@ -30,8 +33,11 @@ impl RunningSandbox {
     /// Fetches what is missing, starts the servers and makes the bucket.
     pub(crate) async fn start(app: &App, bucket: &BucketName) -> Result<Self, Problem> {
         let teller = Teller::new(app.stdio);
-        let mut options =
-            SandboxOptions::new(environment(&app.environment), &app.environment.state(), Arc::new(SystemClock));
+        let mut options = SandboxOptions::new(
+            environment(&app.environment),
+            &app.environment.state(),
+            Arc::new(SystemClock),
+        );
         options.progress = ProgressSink::new(move |progress| teller.show(progress));
         let sandbox = Sandbox::start(options).await?;
         sandbox.ensure_bucket(bucket)?;
@@ -55,7 +61,9 @@ impl RunningSandbox {
     /// Ends it and says so; what could not be ended is named.
     pub(crate) async fn stop(self, app: &App) {
         match self.0.stop().await {
-            Ok(()) => app.stdio.tell("The sandbox is stopped; nothing of it runs."),
+            Ok(()) => app
+                .stdio
+                .tell("The sandbox is stopped; nothing of it runs."),
             Err(error) => app.stdio.error(&Problem::of(&error).render(app.stdio)),
         }
     }
@@ -79,7 +87,11 @@ struct Teller {
 
 impl Teller {
     fn new(stdio: Stdio) -> Self {
-        Self { stdio, bars: MultiProgress::new(), parts: Mutex::default() }
+        Self {
+            stdio,
+            bars: MultiProgress::new(),
+            parts: Mutex::default(),
+        }
     }
 
     fn show(&self, progress: Progress) {
@@ -110,11 +122,16 @@ impl Teller {
 
     fn begin(&self, part: PartName) {
         if !self.stdio.bars() {
-            self.line(&format!("fetching {part} (about {} MB on disk)", part.expected_bytes() >> 20));
+            self.line(&format!(
+                "fetching {part} (about {} MB on disk)",
+                part.expected_bytes() >> 20
+            ));
             return;
         }
         let bar = self.bars.add(ProgressBar::new(part.expected_bytes()));
-        if let Ok(style) = ProgressStyle::with_template("{msg:<15} {bar:30} {bytes}/{total_bytes} ({elapsed})") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:<15} {bar:30} {bytes}/{total_bytes} ({elapsed})")
+        {
             bar.set_style(style);
         }
         bar.set_message(part.to_string());

@@ -11,11 +11,13 @@ use crate::report::Problem;
 pub(crate) fn run(app: &App, args: &Check) -> Result<u8, Problem> {
     let plan = plan::make(app, &args.spec, None, None)?;
     if app.stdio.json() {
-        app.stdio.json_result(&json!({ "ok": true, "warnings": plan.warnings }));
+        app.stdio
+            .json_result(&json!({ "ok": true, "warnings": plan.warnings }));
         return Ok(0);
     }
     for warning in &plan.warnings {
-        app.stdio.tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
+        app.stdio
+            .tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
     }
     let image = &plan.cluster.image;
     app.stdio.result(&format!(

@@ -35,7 +35,12 @@ pub(crate) async fn run(app: &App, args: &Args) -> Result<u8, Problem> {
     }
 }
 
-async fn list(app: &App, api: &GoogleDataproc, place: &PlaceArgs, filter: &str) -> Result<u8, Problem> {
+async fn list(
+    app: &App,
+    api: &GoogleDataproc,
+    place: &PlaceArgs,
+    filter: &str,
+) -> Result<u8, Problem> {
     let (project, region) = find_place(app, place)?;
     let mut clusters = api.list(&project, &region, filter).await?;
     clusters.sort_by(|a, b| a.cluster.name.cmp(&b.cluster.name));
@@ -44,12 +49,19 @@ async fn list(app: &App, api: &GoogleDataproc, place: &PlaceArgs, filter: &str) 
         app.stdio.json_result(&resources);
         return Ok(0);
     }
-    let mut text = format!("{:<40} {:<12} {:<20} DEPLOYMENT\n", "CLUSTER", "STATE", "IMAGE");
+    let mut text = format!(
+        "{:<40} {:<12} {:<20} DEPLOYMENT\n",
+        "CLUSTER", "STATE", "IMAGE"
+    );
     for cluster in &clusters {
         let deployment = cluster.labels.get("flinkproc").map_or("-", String::as_str);
         let image = cluster.image.as_deref().unwrap_or("-");
         let state = format!("{:?}", cluster.state);
-        let _ = writeln!(text, "{:<40} {state:<12} {image:<20} {deployment}", cluster.cluster.name);
+        let _ = writeln!(
+            text,
+            "{:<40} {state:<12} {image:<20} {deployment}",
+            cluster.cluster.name
+        );
     }
     app.stdio.result(&text);
     Ok(0)
@@ -68,7 +80,11 @@ async fn describe(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Resul
     row("name", cluster.cluster.name.as_str());
     row("uuid", cluster.uuid.as_str());
     row("state", &format!("{:?}", cluster.state));
-    for (name, value) in [("detail", &cluster.detail), ("since", &cluster.state_since), ("image", &cluster.image)] {
+    for (name, value) in [
+        ("detail", &cluster.detail),
+        ("since", &cluster.state_since),
+        ("image", &cluster.image),
+    ] {
         if let Some(value) = value {
             row(name, value);
         }
@@ -87,14 +103,31 @@ async fn describe(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Resul
 
 async fn delete(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Result<u8, Problem> {
     let cluster = get(api, wanted).await?;
-    let request: RequestId = Uuid::new_v4()
-        .to_string()
-        .parse()
-        .map_err(|error| AppError::Defect { what: format!("a request id: {error}") })?;
-    if let Some(operation) = api.start_delete(wanted, Some(&cluster.uuid), &request).await? {
+    let request: RequestId =
+        Uuid::new_v4()
+            .to_string()
+            .parse()
+            .map_err(|error| AppError::Defect {
+                what: format!("a request id: {error}"),
+            })?;
+    if let Some(operation) = api
+        .start_delete(wanted, Some(&cluster.uuid), &request)
+        .await?
+    {
         app.stdio.tell(&format!("deleting {}", wanted.name));
-        let deadline = SystemClock.now().checked_add(DELETION.as_duration()).unwrap_or(Timestamp::MAX);
-        wait_gone(api, &SystemClock, wanted, Some(&cluster.uuid), Some(&operation), deadline).await?;
+        let deadline = SystemClock
+            .now()
+            .checked_add(DELETION.as_duration())
+            .unwrap_or(Timestamp::MAX);
+        wait_gone(
+            api,
+            &SystemClock,
+            wanted,
+            Some(&cluster.uuid),
+            Some(&operation),
+            deadline,
+        )
+        .await?;
     }
     if app.stdio.json() {
         app.stdio.json_result(&json!({ "deleted": wanted.name }));
@@ -105,14 +138,21 @@ async fn delete(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Result<
 }
 
 async fn get(api: &GoogleDataproc, wanted: &ClusterRef) -> Result<Cluster, Problem> {
-    let missing = || AppError::UnknownCluster { name: wanted.name.to_string(), region: wanted.region.to_string() };
+    let missing = || AppError::UnknownCluster {
+        name: wanted.name.to_string(),
+        region: wanted.region.to_string(),
+    };
     Ok(api.find(wanted).await?.ok_or_else(missing)?)
 }
 
 fn named(app: &App, name: &str, place: &PlaceArgs) -> Result<ClusterRef, Problem> {
     let (project, region) = find_place(app, place)?;
     let name = parse(name, "cluster name")?;
-    Ok(ClusterRef { project, region, name })
+    Ok(ClusterRef {
+        project,
+        region,
+        name,
+    })
 }
 
 /// Project and region from flags, environment and gcloud's configuration, in this order.
@@ -120,11 +160,27 @@ fn find_place(app: &App, place: &PlaceArgs) -> Result<(ProjectId, Region), Probl
     let gcloud = GcloudConfiguration::read(&app.environment);
     let text = |name| app.environment.text(name).map(str::to_owned);
     let project = place.project.clone().or_else(|| text("FLINKPROC_PROJECT"));
-    let project = project.or_else(|| text("GOOGLE_CLOUD_PROJECT")).or(gcloud.project);
-    let region = place.region.clone().or_else(|| text("FLINKPROC_REGION")).or(gcloud.region);
+    let project = project
+        .or_else(|| text("GOOGLE_CLOUD_PROJECT"))
+        .or(gcloud.project);
+    let region = place
+        .region
+        .clone()
+        .or_else(|| text("FLINKPROC_REGION"))
+        .or(gcloud.region);
     let missing = |what, how| AppError::Missing { what, how };
-    let project = project.ok_or_else(|| missing("project", "give it with --project, FLINKPROC_PROJECT or `gcloud config set project`"))?;
-    let region = region.ok_or_else(|| missing("region", "give it with --region, FLINKPROC_REGION or `gcloud config set dataproc/region`"))?;
+    let project = project.ok_or_else(|| {
+        missing(
+            "project",
+            "give it with --project, FLINKPROC_PROJECT or `gcloud config set project`",
+        )
+    })?;
+    let region = region.ok_or_else(|| {
+        missing(
+            "region",
+            "give it with --region, FLINKPROC_REGION or `gcloud config set dataproc/region`",
+        )
+    })?;
     Ok((parse(&project, "project")?, parse(&region, "region")?))
 }
 
@@ -132,9 +188,10 @@ fn parse<T>(text: &str, what: &'static str) -> Result<T, AppError>
 where
     T: std::str::FromStr<Err = flinkproc_core::InvalidName>,
 {
-    text.parse().map_err(|error: flinkproc_core::InvalidName| AppError::Argument {
-        text: text.to_owned(),
-        what,
-        how: error.rule.to_owned(),
-    })
+    text.parse()
+        .map_err(|error: flinkproc_core::InvalidName| AppError::Argument {
+            text: text.to_owned(),
+            what,
+            how: error.rule.to_owned(),
+        })
 }

@@ -20,13 +20,18 @@ use crate::signals::Signals;
 
 /// Deploys, attaches or resumes, and follows to the end.
 pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
-    let mut signals = Signals::listen()
-        .map_err(|error| AppError::Defect { what: format!("signals cannot be listened to: {error}") })?;
+    let mut signals = Signals::listen().map_err(|error| AppError::Defect {
+        what: format!("signals cannot be listened to: {error}"),
+    })?;
     let deployments = Deployments::new(&app.environment);
     let until = until(args)?;
     let (work, plan) = match &args.resume {
         Some(prefix) => {
-            let id = if prefix.is_empty() { deployments.newest_unfinished().await? } else { deployments.find(prefix).await? };
+            let id = if prefix.is_empty() {
+                deployments.newest_unfinished().await?
+            } else {
+                deployments.find(prefix).await?
+            };
             let plan = deployments.plan(&id).await?;
             (Work::Resume(id), plan)
         }
@@ -36,7 +41,8 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
         }
     };
     for warning in &plan.warnings {
-        app.stdio.tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
+        app.stdio
+            .tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
     }
     let place = tokio::select! {
         place = Place::open(app, &plan) => place?,
@@ -76,7 +82,8 @@ async fn carry_out(
             match Deployment::start(*plan, clients, journal, options).await? {
                 Started::Running(handle) => handle,
                 Started::Succeeded(outcome) => {
-                    app.stdio.tell("the run of this key has succeeded before; nothing was done");
+                    app.stdio
+                        .tell("the run of this key has succeeded before; nothing was done");
                     return Ok(report(app, &outcome));
                 }
             }
@@ -89,11 +96,19 @@ async fn carry_out(
 /// A new plan, from the spec or from a file that `plan --out` wrote.
 fn new_plan(app: &App, args: &Deploy) -> Result<Plan, Problem> {
     let file = &args.spec.spec;
-    let is_plan = file.extension().is_some_and(|extension| extension == "json") && file.is_file();
+    let is_plan = file
+        .extension()
+        .is_some_and(|extension| extension == "json")
+        && file.is_file();
     if is_plan {
         return Ok(read_plan(file)?);
     }
-    plan::make(app, &args.spec, args.run_key.as_deref(), args.on_interrupt.as_deref())
+    plan::make(
+        app,
+        &args.spec,
+        args.run_key.as_deref(),
+        args.on_interrupt.as_deref(),
+    )
 }
 
 /// Reads a plan and says what it was made from has changed since, if it has.
@@ -104,17 +119,23 @@ fn read_plan(file: &Path) -> Result<Plan, AppError> {
         what: "plan",
         how: format!("`flinkproc plan --out` writes one; {error}"),
     })?;
-    let drifted = |drift: String| AppError::Drifted { path: file.to_owned(), drift };
-    let spec = fs::read_to_string(&plan.spec.path).map_err(|error| drifted(format!("{}: {error}", plan.spec.path)))?;
+    let drifted = |drift: String| AppError::Drifted {
+        path: file.to_owned(),
+        drift,
+    };
+    let spec = fs::read_to_string(&plan.spec.path)
+        .map_err(|error| drifted(format!("{}: {error}", plan.spec.path)))?;
     if SpecSource::new(&plan.spec.path, &spec) != plan.spec {
         return Err(drifted(format!("{} has changed", plan.spec.path)));
     }
     for upload in &plan.staging.uploads {
-        let need = LocalNeed { key: String::new(), path: upload.local.clone(), kind: NeedKind::File };
-        let facts = local_files::look_at(&[need])?;
-        let same = |fact: &LocalFact| {
-            matches!(fact, LocalFact::File { size, sha256, .. } if *size == upload.size && *sha256 == upload.sha256)
+        let need = LocalNeed {
+            key: String::new(),
+            path: upload.local.clone(),
+            kind: NeedKind::File,
         };
+        let facts = local_files::look_at(&[need])?;
+        let same = |fact: &LocalFact| matches!(fact, LocalFact::File { size, sha256, .. } if *size == upload.size && *sha256 == upload.sha256);
         if !facts.files.get(&upload.local).is_some_and(same) {
             return Err(drifted(format!("{} has changed", upload.local)));
         }

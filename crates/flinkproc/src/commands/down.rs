@@ -14,15 +14,20 @@ use crate::signals::Signals;
 
 /// Cancels the job, saves the logs, deletes the cluster. May be repeated.
 pub(crate) async fn run(app: &App, args: &Down) -> Result<u8, Problem> {
-    let mut signals = Signals::listen()
-        .map_err(|error| AppError::Defect { what: format!("signals cannot be listened to: {error}") })?;
+    let mut signals = Signals::listen().map_err(|error| AppError::Defect {
+        what: format!("signals cannot be listened to: {error}"),
+    })?;
     let deployments = Deployments::new(&app.environment);
     let id = deployments.find(&args.id).await?;
     let plan = deployments.plan(&id).await?;
     let place = Place::open(app, &plan).await?;
-    let options = Options { agent: app.environment.path("SSH_AUTH_SOCK"), ..Options::new(deployments.directory(&id)) };
+    let options = Options {
+        agent: app.environment.path("SSH_AUTH_SOCK"),
+        ..Options::new(deployments.directory(&id))
+    };
     let done = async {
-        let handle = Deployment::down(&id, place.clients().await?, deployments.journal(), options).await?;
+        let handle =
+            Deployment::down(&id, place.clients().await?, deployments.journal(), options).await?;
         // An interrupt of a clean-up can only mean to leave it.
         let outcome = follow(app, handle, &mut signals, OnInterrupt::Detach, None).await?;
         Ok(report(app, &outcome))

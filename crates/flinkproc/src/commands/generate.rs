@@ -31,10 +31,17 @@ fn completions(shell: Shell) -> String {
 fn manual() -> Result<String, AppError> {
     let mut text = Vec::new();
     let command = Cli::command();
-    let failed = |error: std::io::Error| AppError::Defect { what: format!("the manual page: {error}") };
-    clap_mangen::Man::new(command.clone()).render(&mut text).map_err(failed)?;
+    let failed = |error: std::io::Error| AppError::Defect {
+        what: format!("the manual page: {error}"),
+    };
+    clap_mangen::Man::new(command.clone())
+        .render(&mut text)
+        .map_err(failed)?;
     for verb in command.get_subcommands() {
-        clap_mangen::Man::new(verb.clone()).title(format!("flinkproc-{}", verb.get_name())).render(&mut text).map_err(failed)?;
+        clap_mangen::Man::new(verb.clone())
+            .title(format!("flinkproc-{}", verb.get_name()))
+            .render(&mut text)
+            .map_err(failed)?;
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

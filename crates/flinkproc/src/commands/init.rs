@@ -17,14 +17,21 @@ pub(crate) fn run(app: &App, args: &Init) -> Result<u8, Problem> {
         .open(&args.file)
         .map_err(AppError::file("the new spec", &args.file))?;
     let text = flinkproc_plan::init_spec(&script_beside(&args.file));
-    file.write_all(text.as_bytes()).map_err(AppError::file("the new spec", &args.file))?;
-    app.stdio.tell(&format!("wrote {}; now edit it, then `flinkproc plan {0}`", args.file.display()));
+    file.write_all(text.as_bytes())
+        .map_err(AppError::file("the new spec", &args.file))?;
+    app.stdio.tell(&format!(
+        "wrote {}; now edit it, then `flinkproc plan {0}`",
+        args.file.display()
+    ));
     Ok(0)
 }
 
 /// The only Python file beside the new spec, if there is just one; a name to be replaced otherwise.
 fn script_beside(file: &Path) -> String {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut scripts = names.filter(|name| name.ends_with(".py"));

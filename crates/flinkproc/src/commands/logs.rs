@@ -14,14 +14,20 @@ pub(crate) async fn run(app: &App, args: &Logs) -> Result<u8, Problem> {
     let deployments = Deployments::new(&app.environment);
     let id = deployments.find(&args.id).await?;
     let all = deployments.all().await?;
-    let cause = all.iter().find(|(known, _)| *known == id).and_then(|(_, records)| ended(records)?.cause.as_ref());
+    let cause = all
+        .iter()
+        .find(|(known, _)| *known == id)
+        .and_then(|(_, records)| ended(records)?.cause.as_ref());
     if let Some(cause) = cause {
         app.stdio.tell(&summary::cause(cause, app.stdio));
     }
     let directory = deployments.directory(&id).join("logs");
     let files = wanted(&directory, args.source)?;
     if files.is_empty() {
-        app.stdio.tell(&format!("no logs of {id} are saved in {}", directory.display()));
+        app.stdio.tell(&format!(
+            "no logs of {id} are saved in {}",
+            directory.display()
+        ));
     }
     for file in &files {
         app.stdio.tell(&format!("==> {}", file.display()));
@@ -37,9 +43,16 @@ fn wanted(directory: &Path, source: Option<LogSource>) -> Result<Vec<PathBuf>, A
         return Ok(Vec::new());
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(AppError::file("the directory of logs", directory))? {
-        let path = entry.map_err(AppError::file("the directory of logs", directory))?.path();
-        let yarn = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("yarn"));
+    for entry in
+        fs::read_dir(directory).map_err(AppError::file("the directory of logs", directory))?
+    {
+        let path = entry
+            .map_err(AppError::file("the directory of logs", directory))?
+            .path();
+        let yarn = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("yarn"));
         let fits = match source {
             None => true,
             Some(LogSource::Driver) => !yarn,

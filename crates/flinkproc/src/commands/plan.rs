@@ -18,13 +18,18 @@ use crate::sandbox;
 pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
     let plan = make(app, &args.spec, args.run_key.as_deref(), None)?;
     if let Some(path) = &args.out {
-        let text = serde_json::to_string_pretty(&plan)
-            .map_err(|error| AppError::Defect { what: format!("the plan cannot be written: {error}") })?;
+        let text = serde_json::to_string_pretty(&plan).map_err(|error| AppError::Defect {
+            what: format!("the plan cannot be written: {error}"),
+        })?;
         fs::write(path, text + "\n").map_err(AppError::file("the plan", path))?;
-        app.stdio.tell(&format!("wrote {}; carry it out with `flinkproc deploy {0}`", path.display()));
+        app.stdio.tell(&format!(
+            "wrote {}; carry it out with `flinkproc deploy {0}`",
+            path.display()
+        ));
     }
     if app.stdio.json() {
-        app.stdio.json_result(&json!({ "plan": plan, "equivalents": plan.equivalents() }));
+        app.stdio
+            .json_result(&json!({ "plan": plan, "equivalents": plan.equivalents() }));
     } else {
         app.stdio.result(&text(&plan));
     }

@@ -22,13 +22,19 @@ pub(crate) async fn run(app: &App, args: &Status) -> Result<u8, Problem> {
         all.retain(|(known, _)| known == id);
     }
     if app.stdio.json() {
-        let rows: Vec<Value> = all.iter().map(|(id, records)| row_json(id.as_str(), records)).collect();
+        let rows: Vec<Value> = all
+            .iter()
+            .map(|(id, records)| row_json(id.as_str(), records))
+            .collect();
         app.stdio.json_result(&rows);
         return Ok(0);
     }
     let mut text = String::new();
     for (id, records) in &all {
-        let since = records.first().map(|record| record.at.to_string()).unwrap_or_default();
+        let since = records
+            .first()
+            .map(|record| record.at.to_string())
+            .unwrap_or_default();
         let _ = writeln!(text, "{id:<36} {:<24} {since}", state(records));
         if wanted.is_some() {
             details(&mut text, records, app);
@@ -86,7 +92,10 @@ fn state(records: &[Record]) -> String {
 
 fn ending(outcome: &Outcome) -> String {
     match &outcome.conclusion {
-        Conclusion::Ended { verdict: Some(verdict), .. } => verdict.to_string(),
+        Conclusion::Ended {
+            verdict: Some(verdict),
+            ..
+        } => verdict.to_string(),
         Conclusion::Ended { ending, .. } => format!("{ending:?}").to_lowercase(),
         other => format!("{other:?}").to_lowercase(),
     }
@@ -95,5 +104,9 @@ fn ending(outcome: &Outcome) -> String {
 /// The name of a step as the journal writes it.
 fn name(step: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(step).unwrap_or_default();
-    value.get("step").and_then(Value::as_str).unwrap_or("?").to_owned()
+    value
+        .get("step")
+        .and_then(Value::as_str)
+        .unwrap_or("?")
+        .to_owned()
 }

@@ -36,7 +36,13 @@ impl Problem {
             }
             source = cause.source();
         }
-        Self { code: error.code().to_string(), kind: error.kind(), message, causes, help: error.help() }
+        Self {
+            code: error.code().to_string(),
+            kind: error.kind(),
+            message,
+            causes,
+            help: error.help(),
+        }
     }
 
     /// The lines for standard error.
@@ -47,7 +53,11 @@ impl Problem {
             text.push_str(&format!("\n  caused by: {}", indented(cause)));
         }
         if let Some(help) = &self.help {
-            text.push_str(&format!("\n  {}: {}", stdio.paint("36", "help"), indented(help)));
+            text.push_str(&format!(
+                "\n  {}: {}",
+                stdio.paint("36", "help"),
+                indented(help)
+            ));
         }
         text
     }

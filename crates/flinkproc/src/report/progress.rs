@@ -17,6 +17,8 @@ pub(crate) struct Progress {
     stdio: Stdio,
     spinner: Option<ProgressBar>,
     running: BTreeMap<Step, Timestamp>,
+    /// What was last said of something that is tried again: it is said once, however often it is tried.
+    again: Option<String>,
     /// The last line of program output, when it had no end yet.
     partial: BTreeMap<bool, String>,
 }
@@ -31,7 +33,13 @@ impl Progress {
             spinner.enable_steady_tick(Duration::from_millis(120));
             spinner
         });
-        Self { stdio, spinner, running: BTreeMap::new(), partial: BTreeMap::new() }
+        Self {
+            stdio,
+            spinner,
+            running: BTreeMap::new(),
+            again: None,
+            partial: BTreeMap::new(),
+        }
     }
 
     /// Tells one event.
@@ -46,7 +54,10 @@ impl Progress {
                 self.line(&format!("  {mark} {step:<15} {}", seconds(*took_ms)));
             }
             EventKind::StepFailed { failure } => {
-                let step = failure.step.map(|step| step.to_string()).unwrap_or_default();
+                let step = failure
+                    .step
+                    .map(|step| step.to_string())
+                    .unwrap_or_default();
                 if let Some(step) = failure.step {
                     self.running.remove(&step);
                 }
@@ -57,7 +68,11 @@ impl Progress {
             EventKind::Ended { .. } => self.finish(),
             other => {
                 if let Some(text) = tell(other, event.at) {
-                    self.line(&text);
+                    let again = matches!(other, EventKind::Retrying { .. }).then(|| text.clone());
+                    if again.is_none() || again != self.again {
+                        self.line(&text);
+                    }
+                    self.again = again;
                 }
             }
         }
@@ -112,7 +127,11 @@ impl Progress {
 pub(crate) fn seconds(milliseconds: u64) -> String {
     match milliseconds {
         0..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
-        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+        _ => format!(
+            "{} min {} s",
+            milliseconds / 60_000,
+            milliseconds % 60_000 / 1_000
+        ),
     }
 }
 
@@ -120,13 +139,24 @@ pub(crate) fn seconds(milliseconds: u64) -> String {
 pub(crate) fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let zone = TimeZone::system();
     let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone));
-    let form = if at.date() == now.date() { "%H:%M:%S %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
+    let form = if at.date() == now.date() {
+        "%H:%M:%S %Z"
+    } else {
+        "%Y-%m-%d %H:%M:%S %Z"
+    };
     at.strftime(form).to_string()
 }
 
 fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
     Some(match what {
-        EventKind::Began { cluster, ours, deadline, on_failure, on_interrupt, resumed } => {
+        EventKind::Began {
+            cluster,
+            ours,
+            deadline,
+            on_failure,
+            on_interrupt,
+            resumed,
+        } => {
             let name = &cluster.name;
             let deadline = clock_time(*deadline, now);
             let verb = if *resumed { "goes on" } else { "begins" };
@@ -144,30 +174,61 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
                      {interrupt}."
                 )
             } else {
-                format!("The deployment {verb} on cluster {name}, which it did not make and will not delete; deadline {deadline}.")
+                format!(
+                    "The deployment {verb} on cluster {name}, which it did not make and will not delete; deadline {deadline}."
+                )
             }
         }
         EventKind::Retrying { what, why } => format!("  again: {what} ({why})"),
         EventKind::Staged { uri, size, written } => {
-            let how = if *written { "staged" } else { "was there already:" };
+            let how = if *written {
+                "staged"
+            } else {
+                "was there already:"
+            };
             format!("  {how} {uri} ({size} bytes)")
         }
-        EventKind::Cluster { cluster, state, detail } => {
-            let detail = detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        EventKind::Cluster {
+            cluster,
+            state,
+            detail,
+        } => {
+            let detail = detail
+                .as_ref()
+                .map(|text| format!(": {text}"))
+                .unwrap_or_default();
             format!("  cluster {} is {state:?}{detail}", cluster.name)
         }
         EventKind::Connected { host } => format!("  connected to the master at {host}"),
-        EventKind::Disconnected { why } => format!("  the connection broke ({why}); connecting again, nothing is lost"),
-        EventKind::Submitted { attempt } => format!("  the launcher has the job (attempt {attempt})"),
-        EventKind::OutputSkipped { bytes } => format!("  | … {bytes} bytes are only in the saved log …"),
-        EventKind::Application { id, state, final_status } => {
+        EventKind::Disconnected { why } => {
+            format!("  the connection broke ({why}); connecting again, nothing is lost")
+        }
+        EventKind::Submitted { attempt } => {
+            format!("  the launcher has the job (attempt {attempt})")
+        }
+        EventKind::OutputSkipped { bytes } => {
+            format!("  | … {bytes} bytes are only in the saved log …")
+        }
+        EventKind::Application {
+            id,
+            state,
+            final_status,
+        } => {
             format!("  YARN application {id}: {state:?}, final status {final_status:?}")
         }
         EventKind::FlinkJob { id, state } => format!("  Flink job {id}: {state:?}"),
         EventKind::Ending { ending } => format!("Bringing everything to its end: {ending:?}."),
         EventKind::EndingStep(step) => {
-            let how = if step.worked { "worked" } else { "did not work" };
-            let detail = step.detail.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            let how = if step.worked {
+                "worked"
+            } else {
+                "did not work"
+            };
+            let detail = step
+                .detail
+                .as_ref()
+                .map(|text| format!(": {text}"))
+                .unwrap_or_default();
             format!("  {}: {how}{detail}", step.what)
         }
         EventKind::LogSaved { path } => format!("  saved {}", path.display()),

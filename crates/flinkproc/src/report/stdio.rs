@@ -43,7 +43,11 @@ impl Stdio {
 
     /// Text in a colour, where colours are wanted; `code` is an SGR number such as `31;1`.
     pub(crate) fn paint(self, code: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Writes a result to standard output. A reader that has gone away is no error.
@@ -55,7 +59,9 @@ impl Stdio {
     pub(crate) fn json_result(self, value: &impl serde::Serialize) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.result(&text),
-            Err(error) => self.error(&format!("error: the result cannot be written as JSON: {error}")),
+            Err(error) => self.error(&format!(
+                "error: the result cannot be written as JSON: {error}"
+            )),
         }
     }
 

@@ -33,11 +33,19 @@ pub(crate) fn render(outcome: &Outcome, stdio: Stdio) -> String {
     for object in &outcome.result {
         line("result", &format!("{} ({} bytes)", object.uri, object.size));
     }
-    let phases: Vec<String> =
-        outcome.phases.iter().map(|phase| format!("{} {}", phase.step, seconds(phase.took_ms))).collect();
+    let phases: Vec<String> = outcome
+        .phases
+        .iter()
+        .map(|phase| format!("{} {}", phase.step, seconds(phase.took_ms)))
+        .collect();
     line("phases", &phases.join(", "));
     if let Some(failure) = &outcome.failure {
-        let _ = writeln!(text, "{}: {}", stdio.paint("31;1", &format!("error[{}]", failure.code)), failure.messages.join("\n  caused by: "));
+        let _ = writeln!(
+            text,
+            "{}: {}",
+            stdio.paint("31;1", &format!("error[{}]", failure.code)),
+            failure.messages.join("\n  caused by: ")
+        );
         if let Some(help) = &failure.help {
             let _ = writeln!(text, "  {}: {help}", stdio.paint("36", "help"));
         }
@@ -46,8 +54,16 @@ pub(crate) fn render(outcome: &Outcome, stdio: Stdio) -> String {
         text.push_str(&self::cause(cause, stdio));
     }
     for rest in &outcome.remains {
-        let costs = if rest.costs { "still costs money" } else { "is left" };
-        let _ = writeln!(text, "{} {costs} ({}); end it with:\n  {}", rest.what, rest.why, rest.command);
+        let costs = if rest.costs {
+            "still costs money"
+        } else {
+            "is left"
+        };
+        let _ = writeln!(
+            text,
+            "{} {costs} ({}); end it with:\n  {}",
+            rest.what, rest.why, rest.command
+        );
     }
     text
 }
@@ -55,7 +71,12 @@ pub(crate) fn render(outcome: &Outcome, stdio: Stdio) -> String {
 /// Why a job failed: the line that says it, then the whole text.
 pub(crate) fn cause(cause: &Cause, stdio: Stdio) -> String {
     let head = stdio.paint("31;1", "cause");
-    format!("{head}: {} (from {})\n{}\n", cause.headline, cause.source, cause.text.trim_end())
+    format!(
+        "{head}: {} (from {})\n{}\n",
+        cause.headline,
+        cause.source,
+        cause.text.trim_end()
+    )
 }
 
 fn conclusion(outcome: &Outcome) -> String {
@@ -64,9 +85,18 @@ fn conclusion(outcome: &Outcome) -> String {
             Some(verdict) => format!("{ending:?}: {verdict}"),
             None => format!("{ending:?}, before the job started"),
         },
-        Conclusion::Detached => format!("not yet: it goes on; attach with `flinkproc deploy --resume {}`", outcome.deployment),
-        Conclusion::Left => format!("not yet: left at once; end it with `flinkproc down {}`", outcome.deployment),
-        Conclusion::Reached(step) => format!("stopped after {step}, as asked; end it with `flinkproc down {}`", outcome.deployment),
+        Conclusion::Detached => format!(
+            "not yet: it goes on; attach with `flinkproc deploy --resume {}`",
+            outcome.deployment
+        ),
+        Conclusion::Left => format!(
+            "not yet: left at once; end it with `flinkproc down {}`",
+            outcome.deployment
+        ),
+        Conclusion::Reached(step) => format!(
+            "stopped after {step}, as asked; end it with `flinkproc down {}`",
+            outcome.deployment
+        ),
     }
 }
 
@@ -74,10 +104,24 @@ fn conclusion(outcome: &Outcome) -> String {
 pub(crate) fn result(outcome: &Outcome) -> Option<String> {
     let mut text = String::new();
     for object in &outcome.result {
-        let Some(bytes) = object.local.as_ref().and_then(|path| std::fs::read(path).ok()) else { continue };
+        let Some(bytes) = object
+            .local
+            .as_ref()
+            .and_then(|path| std::fs::read(path).ok())
+        else {
+            continue;
+        };
         let whole = bytes.len() <= SHOWN;
-        let end = bytes.iter().take(SHOWN).rposition(|byte| *byte == b'\n').map_or(SHOWN, |end| end + 1);
-        let shown = if whole { &bytes[..] } else { bytes.get(..end).unwrap_or_default() };
+        let end = bytes
+            .iter()
+            .take(SHOWN)
+            .rposition(|byte| *byte == b'\n')
+            .map_or(SHOWN, |end| end + 1);
+        let shown = if whole {
+            &bytes[..]
+        } else {
+            bytes.get(..end).unwrap_or_default()
+        };
         text.push_str(&String::from_utf8_lossy(shown));
         if !whole {
             let _ = writeln!(text, "… {} bytes in all: {}", bytes.len(), object.uri);
