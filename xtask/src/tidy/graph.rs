@@ -45,7 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("dataproc-emulator", &["gcs-emulator"]),
     (
         "flinkproc-sandbox",
-        &["flinkproc-core", "flinkproc-flink-cli", "dataproc-emulator"],
+        &["flinkproc-core", "gcs-emulator", "dataproc-emulator"],
     ),
     (
         "flinkproc",
@@ -76,7 +76,6 @@ const PURE: &[(&str, &[&str])] = &[
     (
         "flinkproc-plan",
         &[
-            "jiff",
             "schemars",
             "serde",
             "serde_json",
