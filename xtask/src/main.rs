@@ -35,7 +35,11 @@ enum Task {
         fast: bool,
     },
     /// Format, lints, every crate without default features, tests, documentation, tidy.
-    Ci,
+    Ci {
+        /// Leaves out the tests, for who runs `test` by itself.
+        #[arg(long)]
+        skip_tests: bool,
+    },
     /// Checks crate graph, pure crates, file heads and sizes, error codes, links and licences.
     Tidy,
     /// Builds the documentation with warnings denied.
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Deploy { arguments } => return cargo::deploy(&arguments),
         Task::Test { full, fast } => ci::test(full, fast),
-        Task::Ci => ci::all(),
+        Task::Ci { skip_tests } => ci::all(skip_tests),
         Task::Tidy => tidy::run(),
         Task::Docs => ci::docs(),
     };
