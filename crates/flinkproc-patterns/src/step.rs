@@ -261,7 +261,6 @@ pub struct Failure {
     /// The error's stable code.
     pub code: String,
     /// Its class, which decides the exit code.
-    #[serde(with = "kind_name")]
     pub kind: FailureKind,
     /// What happened; then what caused it, outermost first.
     pub messages: Vec<String>,
@@ -295,39 +294,5 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.messages.join(": "))
-    }
-}
-
-/// [`FailureKind`] by name, since flinkproc-core does not write it.
-pub(crate) mod kind_name {
-    use flinkproc_core::FailureKind;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) const fn name(kind: FailureKind) -> &'static str {
-        match kind {
-            FailureKind::Input => "input",
-            FailureKind::Credentials => "credentials",
-            FailureKind::Capacity => "capacity",
-            FailureKind::Cluster => "cluster",
-            FailureKind::Submission => "submission",
-            FailureKind::Job => "job",
-            FailureKind::Cancelled => "cancelled",
-            FailureKind::Deadline => "deadline",
-            FailureKind::Interrupted => "interrupted",
-            FailureKind::Unknown => "unknown",
-            FailureKind::Internal => "internal",
-        }
-    }
-
-    pub(crate) fn serialize<S: Serializer>(kind: &FailureKind, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(name(*kind))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FailureKind, D::Error> {
-        let text = String::deserialize(from)?;
-        let known = FailureKind::ALL
-            .into_iter()
-            .find(|kind| name(*kind) == text);
-        known.ok_or_else(|| D::Error::custom(format!("`{text}` is no kind of failure")))
     }
 }
