@@ -14,7 +14,7 @@ use crate::flink_values::{
     Checkpoints, ConfigEntry, Exceptions, JobDetail, JobOverview, Metric, Overview,
     SavepointStatus, TaskManager, TriggerId,
 };
-use crate::http::{Caller, Endpoint};
+use crate::http::{Caller, Endpoint, query_value};
 use crate::route::Route;
 
 /// A JobManager behind a route.
@@ -168,7 +168,7 @@ impl FlinkApi for HttpFlink {
         let query = if names.is_empty() {
             String::new()
         } else {
-            format!("?get={}", names.join(","))
+            format!("?get={}", query_value(&names.join(",")))
         };
         self.read.get(&format!("/jobs/{id}/metrics{query}")).await
     }

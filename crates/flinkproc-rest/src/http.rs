@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
 
@@ -15,6 +16,18 @@ const MESSAGE_LIMIT: usize = 500;
 
 /// A call that takes longer than this is given up; both services answer from memory.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What stands as it is in the value of a query.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b',');
+
+/// A text as the value of one parameter of a query, whatever it holds.
+pub(crate) fn query_value(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
 
 /// The place of a REST service in the cluster's own words: host, port and the path in front of every call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,9 +22,13 @@
 //! ```
 //!
 //! In reading order: [`yarn`] and [`yarn_values`], [`flink`] and [`flink_values`], [`route`], [`error`], `http`,
-//! `yarn_client`, `flink_client`, [`memory`].
+//! `yarn_client`, `flink_client`, [`memory`], `faulty`; `contract`, the suites that every implementation passes, is behind the
+//! feature of its name.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod error;
+mod faulty;
 pub mod flink;
 #[cfg(feature = "client")]
 pub mod flink_client;

@@ -23,6 +23,8 @@ pub trait YarnApi: Debug + Send + Sync + 'static {
     async fn application(&self, id: &YarnApplicationId) -> Result<Option<Application>, RestError>;
     /// The attempts of an application; none when YARN does not know it.
     async fn attempts(&self, id: &YarnApplicationId) -> Result<Vec<ApplicationAttempt>, RestError>;
-    /// Asks YARN to end an application; the ended one too.
+    /// Asks YARN to end an application; one that has ended, or that YARN does not know, is no error.
+    ///
+    /// YARN takes note of the wish and carries it out later: read the application to see it done.
     async fn kill(&self, id: &YarnApplicationId) -> Result<(), RestError>;
 }

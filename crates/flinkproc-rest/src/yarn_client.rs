@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::RestError;
-use crate::http::{Caller, Endpoint};
+use crate::http::{Caller, Endpoint, query_value};
 use crate::route::Route;
 use crate::yarn::YarnApi;
 use crate::yarn_values::{Application, ApplicationAttempt, ClusterInfo, ClusterMetrics, Node};
@@ -84,7 +84,10 @@ impl YarnApi for HttpYarn {
 
     async fn applications(&self, tag: Option<&str>) -> Result<Vec<Application>, RestError> {
         let path = match tag {
-            Some(tag) => format!("/ws/v1/cluster/apps?applicationTags={}", tag.to_lowercase()),
+            Some(tag) => {
+                let tag = query_value(&tag.to_lowercase());
+                format!("/ws/v1/cluster/apps?applicationTags={tag}")
+            }
             None => "/ws/v1/cluster/apps".to_owned(),
         };
         Ok(items(self.caller.get(&path).await?))
@@ -110,9 +113,11 @@ impl YarnApi for HttpYarn {
 
     async fn kill(&self, id: &YarnApplicationId) -> Result<(), RestError> {
         let path = format!("/ws/v1/cluster/apps/{id}/state");
-        self.caller
-            .act::<Value>(Method::PUT, &path, json!({"state": "KILLED"}))
-            .await?;
-        Ok(())
+        let body = json!({"state": "KILLED"});
+        match self.caller.act::<Value>(Method::PUT, &path, body).await {
+            // What YARN does not know runs no more.
+            Ok(_) | Err(RestError::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
