@@ -2,39 +2,12 @@
 //!
 //! It works on one machine that is there already, with a key of its own, which it takes out again in every outcome.
 
-use std::fmt::Debug;
-
 use flinkproc_core::MachineRef;
+pub use flinkproc_core::contract::Broken;
+use flinkproc_core::contract::{hold, must};
 
 use crate::error::GateError;
 use crate::gatekeeper::{AdmittedKey, Gatekeeper};
-
-/// A clause that an implementation breaks.
-#[derive(Debug, thiserror::Error)]
-#[error("{clause}: {seen}")]
-pub struct Broken {
-    /// What should have been.
-    pub clause: &'static str,
-    /// What was seen.
-    pub seen: String,
-}
-
-/// Fails unless the clause holds for what was seen.
-fn hold(clause: &'static str, holds: bool, seen: &impl Debug) -> Result<(), Broken> {
-    if holds {
-        return Ok(());
-    }
-    let seen = format!("{seen:?}");
-    Err(Broken { clause, seen })
-}
-
-/// The value of an answer that should have come.
-fn must<T>(clause: &'static str, answer: Result<T, GateError>) -> Result<T, Broken> {
-    answer.map_err(|error| Broken {
-        clause,
-        seen: format!("{error:?}"),
-    })
-}
 
 /// Runs the suite on a machine that runs, has an address and reads keys from its metadata.
 ///

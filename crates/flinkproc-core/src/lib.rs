@@ -13,11 +13,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In reading order: [`explain`] (what an error tells its reader), [`ids`] and [`uri`] (names that were checked once),
+//! In reading order: [`explain`] (what an error tells its reader) and [`causes`] (what lies behind it), [`ids`] and [`uri`] (names that were checked once),
 //! [`units`] (durations and sizes with their unit), [`image`] (which image carries which Flink and Python),
-//! [`clock`] (time as a capability), [`secret`] (values that are never shown), [`faulty`] (failures on demand).
+//! [`clock`] (time as a capability), [`secret`] (values that are never shown), [`faulty`] (failures on demand), [`contract`] (what
+//! contract suites answer).
 
+pub mod causes;
 pub mod clock;
+pub mod contract;
 pub mod explain;
 pub mod faulty;
 pub mod ids;
@@ -26,7 +29,9 @@ pub mod secret;
 pub mod units;
 pub mod uri;
 
+pub use causes::{causes, messages};
 pub use clock::{Clock, ManualClock};
+pub use contract::Broken;
 pub use explain::{ErrorCode, Explain, FailureKind, RetryHint};
 pub use faulty::{Fault, Faulty};
 pub use ids::{

@@ -3,8 +3,8 @@
 //! Each suite works on real ground: it makes one cluster with a name of its own and deletes it in every outcome. Run it on the
 //! double, on an emulator, or, for some minutes and cents, on the service itself.
 
-use std::fmt::Debug;
-
+pub use flinkproc_core::contract::Broken;
+use flinkproc_core::contract::{hold, must};
 use flinkproc_core::{Clock, ClusterRef, ProjectId, Region, RequestId, Span};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -31,33 +31,6 @@ pub struct Ground<'a> {
     pub resource: Value,
     /// How long one operation may take.
     pub patience: Span,
-}
-
-/// A clause that an implementation breaks.
-#[derive(Debug, thiserror::Error)]
-#[error("{clause}: {seen}")]
-pub struct Broken {
-    /// What should have been.
-    pub clause: &'static str,
-    /// What was seen.
-    pub seen: String,
-}
-
-/// Fails unless the clause holds for what was seen.
-fn hold(clause: &'static str, holds: bool, seen: &impl Debug) -> Result<(), Broken> {
-    if holds {
-        return Ok(());
-    }
-    let seen = format!("{seen:?}");
-    Err(Broken { clause, seen })
-}
-
-/// The value of an answer that should have come.
-fn must<T, E: Debug>(clause: &'static str, answer: Result<T, E>) -> Result<T, Broken> {
-    answer.map_err(|error| Broken {
-        clause,
-        seen: format!("{error:?}"),
-    })
 }
 
 impl Ground<'_> {

@@ -1,8 +1,8 @@
 //! How calls of Google's clients are retried, and how their failures are sorted.
 
-use std::error::Error as _;
 use std::time::Duration;
 
+use flinkproc_core::{causes, messages};
 use google_cloud_gax::error::Error;
 use google_cloud_gax::retry_policy::RetryPolicy;
 use google_cloud_gax::retry_result::RetryResult;
@@ -41,29 +41,13 @@ impl RetryPolicy for Patient {
 
 /// The failure inside a retry loop's own one.
 fn innermost(error: &Error) -> &Error {
-    let mut found = error;
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(inner) = cause.downcast_ref::<Error>() {
-            found = inner;
-        }
-        source = cause.source();
-    }
-    found
+    let inner = causes(error).filter_map(|cause| cause.downcast_ref());
+    inner.last().unwrap_or(error)
 }
 
 /// An error's text with those of its causes, each once.
 fn words(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
+    messages(error).join(": ")
 }
 
 /// Sorts a failed call by what the caller can do.

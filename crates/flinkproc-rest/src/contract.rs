@@ -3,9 +3,10 @@
 //! Each suite works on one application or job that runs already, and ends it. Both services take note of the wish and carry it
 //! out later, so the suites wait by the clock that they are given.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
+pub use flinkproc_core::contract::Broken;
+use flinkproc_core::contract::{hold, must};
 use flinkproc_core::{Clock, FlinkJobId, YarnApplicationId};
 
 use crate::error::RestError;
@@ -17,33 +18,6 @@ use crate::yarn_values::{ApplicationState, FinalStatus};
 /// How often a suite looks whether a wish was carried out, and the pause between.
 const LOOKS: u32 = 120;
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// A clause that an implementation breaks.
-#[derive(Debug, thiserror::Error)]
-#[error("{clause}: {seen}")]
-pub struct Broken {
-    /// What should have been.
-    pub clause: &'static str,
-    /// What was seen.
-    pub seen: String,
-}
-
-/// Fails unless the clause holds for what was seen.
-fn hold(clause: &'static str, holds: bool, seen: &impl Debug) -> Result<(), Broken> {
-    if holds {
-        return Ok(());
-    }
-    let seen = format!("{seen:?}");
-    Err(Broken { clause, seen })
-}
-
-/// The value of an answer that should have come.
-fn must<T, E: Debug>(clause: &'static str, answer: Result<T, E>) -> Result<T, Broken> {
-    answer.map_err(|error| Broken {
-        clause,
-        seen: format!("{error:?}"),
-    })
-}
 
 const fn is_not_found<T>(answer: &Result<T, RestError>) -> bool {
     matches!(answer, Err(RestError::Refused { status: 404, .. }))

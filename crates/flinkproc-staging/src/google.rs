@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flinkproc_core::{BucketName, Clock, GcsUri};
+use flinkproc_core::{BucketName, Clock, GcsUri, causes};
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::error::CredentialsError;
 use google_cloud_gax::exponential_backoff::ExponentialBackoffBuilder;
@@ -185,18 +185,16 @@ fn upload_error(to: &GcsUri, error: google_cloud_storage::Error) -> StagingError
         let body = error.http_payload().cloned().unwrap_or_default();
         return Answer::new(status, &body).into_error(to);
     }
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);
-    while let Some(source) = cause {
+    for cause in causes(&error) {
         if matches!(
-            source.downcast_ref(),
+            cause.downcast_ref(),
             Some(WriteError::ChecksumMismatch { .. })
         ) {
             return StagingError::corrupt(to);
         }
-        if let Some(source) = source.downcast_ref::<CredentialsError>() {
-            return credentials_error(to, source.clone());
+        if let Some(cause) = cause.downcast_ref::<CredentialsError>() {
+            return credentials_error(to, cause.clone());
         }
-        cause = source.source();
     }
     StagingError::unavailable(to, error)
 }
