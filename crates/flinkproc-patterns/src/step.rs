@@ -4,6 +4,7 @@ use std::fmt;
 
 use flinkproc_core::{
     Attempt, ClusterRef, ClusterUuid, ErrorCode, Explain, FailureKind, MachineRef, RequestId, Zone,
+    messages,
 };
 use flinkproc_dataproc::OperationName;
 use jiff::Timestamp;
@@ -271,21 +272,12 @@ pub struct Failure {
 impl Failure {
     /// Writes down an error with all its sources.
     pub fn of(step: Option<Step>, error: &dyn Explain) -> Self {
-        let mut messages = vec![error.to_string()];
-        let mut source = std::error::Error::source(error);
-        while let Some(inner) = source {
-            let text = inner.to_string();
-            if messages.last() != Some(&text) {
-                messages.push(text);
-            }
-            source = inner.source();
-        }
         let code: ErrorCode = error.code();
         Self {
             step,
             code: code.as_str().to_owned(),
             kind: error.kind(),
-            messages,
+            messages: messages(error),
             help: error.help(),
         }
     }

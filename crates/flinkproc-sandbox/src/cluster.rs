@@ -53,11 +53,7 @@ impl Cluster {
     pub(crate) fn claim(shared: &Shared, facts: &ClusterFacts) -> Result<Self, SandboxError> {
         let address = Address::take(shared.ssh_port)?;
         let folder = shared.folder.join(format!("{}-{}", facts.name, facts.uuid));
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(SandboxError::file("create the folder", &folder))?;
+        make_closed(&folder)?;
         let storage = facts.storage_endpoint.as_deref().unwrap_or(&shared.storage);
         let layout = Layout {
             home: folder.join("home"),
@@ -197,6 +193,15 @@ fn capped(shared: &Shared, facts: &ClusterFacts) -> u32 {
         });
     }
     given
+}
+
+/// Makes a folder that only its owner can look into: programs' output and staged files lie below it.
+pub(crate) fn make_closed(folder: &Path) -> Result<(), SandboxError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(SandboxError::file("create the folder", folder))
 }
 
 /// Removes a folder that may be gone already.

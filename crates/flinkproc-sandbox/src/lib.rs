@@ -43,6 +43,7 @@ mod sshd;
 mod xml;
 mod yarn;
 
+pub use address::ssh_port;
 pub use error::SandboxError;
 pub use parts::Parts;
 pub use prerequisites::{Environment, Interpreter, Missing, Needs, Prerequisites};

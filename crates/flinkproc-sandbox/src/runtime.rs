@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dataproc_emulator::runtime::{
     ClusterFacts, ClusterRuntime, Machines, MetadataKey, RuntimeError,
 };
-use flinkproc_core::Clock;
+use flinkproc_core::{Clock, messages};
 
 use crate::address::ssh_port;
 use crate::cluster::{Cluster, Shared};
@@ -128,12 +128,7 @@ fn failed(error: &SandboxError) -> RuntimeError {
             detail: error.to_string(),
         };
     }
-    let mut detail = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        detail = format!("{detail}: {cause}");
-        source = cause.source();
-    }
+    let detail = messages(error).join(": ");
     RuntimeError::Failed { detail }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dataproc_emulator::{Emulator, EmulatorOptions};
 use flinkproc_core::{BucketName, Clock};
 
-use crate::cluster::remove;
+use crate::cluster::{make_closed, remove};
 use crate::error::SandboxError;
 use crate::parts::Parts;
 use crate::prerequisites::Environment;
@@ -213,7 +213,7 @@ impl Folder {
         clock: &dyn Clock,
         progress: &ProgressSink,
     ) -> Result<Self, SandboxError> {
-        fs::create_dir_all(all).map_err(SandboxError::file("create the folder", all))?;
+        make_closed(all)?;
         // While one sandbox looks and claims, another waits, so that no folder is seen before it is locked.
         let gate = Self::locked(&all.join(LOCK))?;
         gate.lock().map_err(SandboxError::file("lock", all))?;
@@ -232,8 +232,7 @@ impl Folder {
             }
         }
         let path = all.join(number.to_string());
-        fs::create_dir_all(path.join(CLUSTERS))
-            .map_err(SandboxError::file("create the folder", &path))?;
+        make_closed(&path.join(CLUSTERS))?;
         let lock = Self::locked(&path.join(LOCK))?;
         lock.lock().map_err(SandboxError::file("lock", &path))?;
         Ok(Self { path, _lock: lock })
@@ -253,4 +252,30 @@ async fn clean_up(folder: &Path, clock: &dyn Clock) -> Result<usize, SandboxErro
     }
     remove(folder)?;
     Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use flinkproc_core::ManualClock;
+
+    use super::Folder;
+    use crate::progress::ProgressSink;
+
+    #[tokio::test]
+    async fn nobody_else_looks_into_a_sandbox_and_two_have_a_folder_each() {
+        let state = tempfile::tempdir().expect("a folder");
+        let all = state.path().join("new/sandbox");
+        let clock = ManualClock::eager("2026-11-22T12:00:00Z".parse().expect("valid"));
+        let silent = ProgressSink::silent();
+        let one = Folder::claim(&all, &clock, &silent).await.expect("claimed");
+        let two = Folder::claim(&all, &clock, &silent).await.expect("claimed");
+        assert_ne!(one.path, two.path);
+        for folder in [&all, &one.path, &two.path] {
+            let mode = fs::metadata(folder).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
+    }
 }

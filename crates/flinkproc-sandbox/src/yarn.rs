@@ -280,30 +280,21 @@ pub(crate) async fn wait_ready(
 }
 
 async fn running_nodes(http: &reqwest::Client, url: &str) -> u64 {
-    let count = async {
-        let answer = http
-            .get(url)
-            .timeout(Duration::from_secs(5))
-            .send()
-            .await
-            .ok()?;
-        let body: Value = answer.json().await.ok()?;
-        let nodes = body.pointer("/nodes/node")?.as_array()?.len();
-        u64::try_from(nodes).ok()
-    };
-    count.await.unwrap_or_default()
+    let body = ask(http, url).await.unwrap_or_default();
+    let nodes = body.pointer("/nodes/node").and_then(Value::as_array);
+    nodes.map_or(0, |nodes| u64::try_from(nodes.len()).unwrap_or(u64::MAX))
+}
+
+/// What the ResourceManager answers; `None` when it does not.
+async fn ask(http: &reqwest::Client, url: &str) -> Option<Value> {
+    let call = http.get(url).timeout(Duration::from_secs(5)).send();
+    call.await.ok()?.json().await.ok()
 }
 
 /// Whether an application waits or runs; `None` when the ResourceManager does not answer.
 pub(crate) async fn is_busy(layout: &Layout, http: &reqwest::Client) -> Option<bool> {
     let url = format!("http://{}:8088/ws/v1/cluster/metrics", layout.ip);
-    let answer = http
-        .get(url)
-        .timeout(Duration::from_secs(5))
-        .send()
-        .await
-        .ok()?;
-    let body: Value = answer.json().await.ok()?;
+    let body = ask(http, &url).await?;
     let count = |name: &str| {
         body.pointer(&format!("/clusterMetrics/{name}"))
             .and_then(Value::as_u64)
