@@ -97,8 +97,9 @@ impl Plan {
     }
 }
 
-/// Where a flag's value is in the resource. A flag that ends with `=` takes the value, another one stands for `true`.
-const FLAGS: [(&str, &str); 31] = [
+/// Where a flag's value is in the resource. A flag that ends with `=` takes the value, one that begins with `!` stands for
+/// `false`, another one for `true`.
+const FLAGS: [(&str, &str); 32] = [
     ("/config/gceClusterConfig/zoneUri", "--zone="),
     ("/config/softwareConfig/imageVersion", "--image-version="),
     (
@@ -155,6 +156,10 @@ const FLAGS: [(&str, &str); 31] = [
     ),
     ("/config/gceClusterConfig/serviceAccountScopes", "--scopes="),
     ("/config/gceClusterConfig/internalIpOnly", "--no-address"),
+    (
+        "/config/gceClusterConfig/internalIpOnly",
+        "!--public-ip-address",
+    ),
     ("/config/gceClusterConfig/metadata", "--metadata="),
     (
         "/config/endpointConfig/enableHttpPortAccess",
@@ -178,6 +183,9 @@ const FLAGS: [(&str, &str); 31] = [
 ];
 
 fn flag_text(flag: &str, value: &Value) -> Option<String> {
+    if let Some(flag) = flag.strip_prefix('!') {
+        return (value == &Value::Bool(false)).then(|| flag.to_owned());
+    }
     let Some((name, unit)) = flag.split_once('=') else {
         return (value == &Value::Bool(true)).then(|| flag.to_owned());
     };

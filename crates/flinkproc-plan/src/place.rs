@@ -20,14 +20,6 @@ pub enum Source {
     Outside(String),
 }
 
-impl Source {
-    /// Whether the user wrote the value for this deployment, in the spec or as a flag.
-    #[must_use]
-    pub const fn is_written(&self) -> bool {
-        matches!(self, Self::File | Self::Target(_) | Self::Flag(_))
-    }
-}
-
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

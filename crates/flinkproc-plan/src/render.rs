@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::plan::{OnFailure, OnInterrupt, Plan};
 
+/// How many of the things that a step makes are shown; `--output json` has all.
+const SHOWN: usize = 4;
+
 impl Plan {
     /// What is going to happen, which values nobody wrote, and what the user should know. Equivalent commands are not in it:
     /// they need quoting ([`Plan::equivalents`]).
@@ -22,9 +25,12 @@ impl Plan {
         }
         writeln!(out, "\nSteps")?;
         for (number, step) in self.steps().iter().enumerate() {
-            writeln!(out, "  {}. {:<15} {}", number + 1, step.id, step.title)?;
-            for made in &step.makes {
-                writeln!(out, "     {:<15}   makes {made}", "")?;
+            writeln!(out, "  {:>2}. {:<15} {}", number + 1, step.id, step.title)?;
+            for made in step.makes.iter().take(SHOWN) {
+                writeln!(out, "      {:<15}   makes {made}", "")?;
+            }
+            if let more @ 1.. = step.makes.len().saturating_sub(SHOWN) {
+                writeln!(out, "      {:<15}   … and {more} more", "")?;
             }
         }
         let cluster = &self.cluster;
@@ -78,8 +84,11 @@ impl Plan {
         writeln!(out, "\nJob")?;
         let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14} {value}");
         row("name", &self.job.name)?;
-        for file in &self.job.files {
+        for file in self.job.files.iter().take(SHOWN) {
             row("file", &format!("{} from {}", file.name, file.from))?;
+        }
+        if let more @ 1.. = self.job.files.len().saturating_sub(SHOWN) {
+            row("", &format!("… and {more} more"))?;
         }
         for arg in &self.job.args {
             row("argument", &format!("{:?}", arg.as_str()))?;

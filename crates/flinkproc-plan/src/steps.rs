@@ -32,7 +32,10 @@ impl Plan {
         let mut steps = vec![step("check-bucket", title, Vec::new())];
         steps.push(step(
             "stage",
-            format!("upload {files} files, {bytes} bytes, where they are not there yet"),
+            format!(
+                "upload {files} {}, {bytes} bytes, where not there yet",
+                if files == 1 { "file" } else { "files" }
+            ),
             uploads.collect(),
         ));
         if self.cluster.ours {

@@ -97,7 +97,7 @@ fn labels(draft: &Draft<'_>, resource: &mut Resource) -> Result<(), PlanError> {
 
 /// What all machines share.
 fn machines(
-    draft: &Draft<'_>,
+    draft: &mut Draft<'_>,
     resource: &mut Resource,
     parts: &Parts<'_>,
 ) -> Result<(), PlanError> {
@@ -140,6 +140,12 @@ fn machines(
     };
     gce("serviceAccountScopes", scopes);
     gce("internalIpOnly", spec.internal_ip_only.map(|on| json!(on)));
+    // From image 2.2 on Dataproc gives no external addresses unless it is told to, and then nobody outside gets in.
+    let internal = ["config", "gceClusterConfig", "internalIpOnly"];
+    if resource.get(&internal).is_none() {
+        draft.note("cluster.internal_ip_only", "false", super::BUILT_IN);
+        resource.set(&internal, json!(false));
+    }
     if spec.network.is_some() {
         resource.remove(&["config", "gceClusterConfig"], "subnetworkUri");
     } else if spec.subnetwork.is_some() {
@@ -242,7 +248,7 @@ fn workers(draft: &mut Draft<'_>, resource: &mut Resource) -> Result<(), PlanErr
             },
         );
     }
-    if count == 1 && draft.request.sandbox.is_none() {
+    if count == 1 {
         draft.warn("cluster.workers is 1: Dataproc may want none or at least 2 primary workers (not confirmed)");
     }
     for (key, machine, config) in [

@@ -185,19 +185,19 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
     Deployment etl-1 of flinkproc.toml
 
     Steps
-      1. check-bucket    see that the bucket my-bucket is there and open to us
-      2. stage           upload 1 files, 9 bytes, where they are not there yet
-                           makes gs://my-bucket/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
-      3. create-cluster  create the cluster flink-etl-1 (image 2.2)
-                           makes projects/my-project/regions/europe-west4/clusters/flink-etl-1
-      4. enter           enter its master as ada with a new key that is valid for 7h
-                           makes an entry in the metadata of flink-etl-1-m, taken out at the end
-      5. submit          submit my etl in per-job mode by ssh
-                           makes a YARN application with the tag flinkproc-etl-1-1
-      6. watch           watch it to its end, at most 6h in all
-      7. save-logs       bring the logs home
-      8. leave-machine   take the key out of flink-etl-1-m
-      9. delete-cluster  delete the cluster
+       1. check-bucket    see that the bucket my-bucket is there and open to us
+       2. stage           upload 1 file, 9 bytes, where not there yet
+                            makes gs://my-bucket/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
+       3. create-cluster  create the cluster flink-etl-1 (image 2.2)
+                            makes projects/my-project/regions/europe-west4/clusters/flink-etl-1
+       4. enter           enter its master as ada with a new key that is valid for 7h
+                            makes an entry in the metadata of flink-etl-1-m, taken out at the end
+       5. submit          submit my etl in per-job mode by ssh
+                            makes a YARN application with the tag flinkproc-etl-1-1
+       6. watch           watch it to its end, at most 6h in all
+       7. save-logs       bring the logs home
+       8. leave-machine   take the key out of flink-etl-1-m
+       9. delete-cluster  delete the cluster
       10. fetch-result    fetch and show gs://my-bucket/flinkproc/deployments/etl-1/output/
 
     Cluster
@@ -218,6 +218,7 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
 
     Taken without being written
       cluster.component_gateway    = true (built-in)
+      cluster.internal_ip_only     = false (built-in)
       cluster.master.machine_type  = left to Dataproc (built-in)
       cluster.max_age              = 7h (watch.deadline and an hour)
       cluster.max_idle             = 30m (built-in)
@@ -252,6 +253,9 @@ fn the_resource_of_a_plain_cluster() {
         "flinkproc": "etl-1"
       },
       "config": {
+        "gceClusterConfig": {
+          "internalIpOnly": false
+        },
         "masterConfig": {
           "numInstances": 1
         },
@@ -443,7 +447,8 @@ fn an_exported_cluster_passes_through_below_the_typed_keys() {
           "zoneUri": "europe-west4-b",
           "shieldedInstanceConfig": {
             "enableSecureBoot": true
-          }
+          },
+          "internalIpOnly": false
         },
         "masterConfig": {
           "numInstances": 3,
@@ -531,6 +536,37 @@ fn a_key_of_ones_own_is_a_file_and_internal_machines_are_met_inside() {
 }
 
 #[test]
+fn machines_have_external_addresses_unless_the_spec_wants_none() {
+    let check = |flags: &[&str], internal: bool, flag: &str| {
+        let plan = with(flags).planned();
+        let written = plan
+            .cluster
+            .resource
+            .pointer("/config/gceClusterConfig/internalIpOnly");
+        assert_eq!(written, Some(&Value::Bool(internal)));
+        let create = plan
+            .equivalents()
+            .into_iter()
+            .find(|command| command.step == "create-cluster")
+            .expect("there");
+        let addresses = ["--no-address", "--public-ip-address"];
+        let given: Vec<_> = create
+            .argv
+            .iter()
+            .filter(|word| addresses.contains(&word.as_str()))
+            .collect();
+        assert_eq!(given, [flag], "{flags:?}");
+    };
+    check(&[], false, "--public-ip-address");
+    check(
+        &["cluster.internal_ip_only=false"],
+        false,
+        "--public-ip-address",
+    );
+    check(&["cluster.internal_ip_only=true"], true, "--no-address");
+}
+
+#[test]
 fn a_single_node_has_no_worker_group() {
     let plan = with(&["cluster.workers=0"]).planned();
     let config = &plan.cluster.resource["config"];
@@ -590,19 +626,19 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
     Deployment etl-1 of flinkproc.toml
 
     Steps
-      1. check-bucket    see that the bucket flinkproc-sandbox is there and open to us
-      2. stage           upload 1 files, 9 bytes, where they are not there yet
-                           makes gs://flinkproc-sandbox/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
-      3. create-cluster  create the cluster flink-etl-1 (image sandbox-1.20)
-                           makes projects/flinkproc-sandbox/regions/us-central1/clusters/flink-etl-1
-      4. enter           enter its master as ada with a new key that is valid for 7h
-                           makes an entry in the metadata of flink-etl-1-m, taken out at the end
-      5. submit          submit my etl in per-job mode by ssh
-                           makes a YARN application with the tag flinkproc-etl-1-1
-      6. watch           watch it to its end, at most 6h in all
-      7. save-logs       bring the logs home
-      8. leave-machine   take the key out of flink-etl-1-m
-      9. delete-cluster  delete the cluster
+       1. check-bucket    see that the bucket flinkproc-sandbox is there and open to us
+       2. stage           upload 1 file, 9 bytes, where not there yet
+                            makes gs://flinkproc-sandbox/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
+       3. create-cluster  create the cluster flink-etl-1 (image sandbox-1.20)
+                            makes projects/flinkproc-sandbox/regions/us-central1/clusters/flink-etl-1
+       4. enter           enter its master as ada with a new key that is valid for 7h
+                            makes an entry in the metadata of flink-etl-1-m, taken out at the end
+       5. submit          submit my etl in per-job mode by ssh
+                            makes a YARN application with the tag flinkproc-etl-1-1
+       6. watch           watch it to its end, at most 6h in all
+       7. save-logs       bring the logs home
+       8. leave-machine   take the key out of flink-etl-1-m
+       9. delete-cluster  delete the cluster
 
     Cluster
       name           projects/flinkproc-sandbox/regions/us-central1/clusters/flink-etl-1
@@ -621,6 +657,7 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
     Taken without being written
       cluster.component_gateway    = true (built-in)
       cluster.image                = sandbox-1.20 (sandbox)
+      cluster.internal_ip_only     = false (built-in)
       cluster.master.machine_type  = left to Dataproc (built-in)
       cluster.max_age              = 7h (watch.deadline and an hour)
       cluster.max_idle             = 30m (built-in)
@@ -711,6 +748,7 @@ fn what_nobody_wrote_is_noted_with_its_source() {
         .map(|taken| format!("{} = {} ({})", taken.key, taken.value, taken.source));
     insta::assert_snapshot!(taken.collect::<Vec<_>>().join("\n"), @"
     cluster.component_gateway = true (built-in)
+    cluster.internal_ip_only = false (built-in)
     cluster.master.machine_type = left to Dataproc (built-in)
     cluster.max_age = 7h (watch.deadline and an hour)
     cluster.max_idle = 30m (built-in)

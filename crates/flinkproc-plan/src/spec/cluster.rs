@@ -44,7 +44,8 @@ pub struct ClusterSpec {
     pub service_account: Option<String>,
     /// The machines' OAuth scopes.
     pub scopes: Vec<String>,
-    /// Whether the machines get no external address.
+    /// Whether the machines get no external address. By default false, whatever the image's own default is: flinkproc enters the
+    /// master from where it runs.
     pub internal_ip_only: Option<bool>,
     /// Whether the web pages of YARN and Flink can be reached through the Component Gateway. By default true.
     pub component_gateway: Option<bool>,
