@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flinkproc_core::BucketName;
 use flinkproc_plan::SandboxFacts;
-use flinkproc_sandbox::address::ssh_port;
-use flinkproc_sandbox::prerequisites::Environment as SandboxEnvironment;
-use flinkproc_sandbox::progress::{PartName, Progress, ProgressSink};
-use flinkproc_sandbox::sandbox::{Sandbox, SandboxOptions};
+use flinkproc_sandbox::{
+    Environment as SandboxEnvironment, PartName, Progress, ProgressSink, Sandbox, SandboxOptions,
+    ssh_port,
+};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::App;
