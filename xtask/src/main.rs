@@ -1,5 +1,6 @@
 //! Runs this workspace's chores: `cargo xtask deploy|test|ci|bench|tidy|docs`.
 
+mod bench;
 mod cargo;
 mod ci;
 mod tidy;
@@ -40,6 +41,11 @@ enum Task {
         #[arg(long)]
         skip_tests: bool,
     },
+    /// Measures what a deployment costs beside gcloud's way, against targets.
+    Bench(bench::Options),
+    /// Runs a program and writes down what it cost (for `bench`).
+    #[command(hide = true)]
+    Measure(bench::Measured),
     /// Checks crate graph, pure crates, file heads and sizes, error codes, links and licences.
     Tidy,
     /// Builds the documentation with warnings denied.
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
         Task::Deploy { arguments } => return cargo::deploy(&arguments),
         Task::Test { full, fast } => ci::test(full, fast),
         Task::Ci { skip_tests } => ci::all(skip_tests),
+        Task::Bench(options) => bench::bench(&options),
+        Task::Measure(wish) => bench::measured(&wish),
         Task::Tidy => tidy::run(),
         Task::Docs => ci::docs(),
     };

@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use dataproc_emulator::{Addresses, Emulator, EmulatorOptions, ScriptedOptions, ScriptedRuntime};
+use dataproc_emulator::{
+    Addresses, Emulator, EmulatorOptions, FlinkScript, ScriptedOptions, ScriptedRuntime,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The Dataproc API, and what else a deployment calls, on this machine.
@@ -29,6 +32,17 @@ struct Arguments {
     /// Port of the SSH servers of machines with an address of their own
     #[arg(long, default_value_t = 2222)]
     ssh_port: u16,
+    /// Seconds that a cluster takes to be made, such as 3.5
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+    create_time: Duration,
+    /// Seconds that a job runs, such as 3.5
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+    job_time: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,6 +84,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         storage = Some(started);
     }
     let mut scripted = ScriptedOptions::default();
+    scripted.create_time = arguments.create_time;
+    scripted.flink = FlinkScript::running_for(arguments.job_time);
     scripted.machines = !matches!(arguments.machines, MachineKind::None);
     if let MachineKind::Own = arguments.machines {
         scripted.addresses = Addresses::Own {
