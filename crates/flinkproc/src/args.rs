@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -28,6 +30,21 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// Says which of our words someone may have meant with a word of another tool.
+pub(crate) fn in_our_words(mut error: clap::Error) -> clap::Error {
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => return error,
+    };
+    if unknown == "--dry-run" {
+        let tip = StyledStr::from(
+            "did you mean `flinkproc plan`? It shows everything and changes nothing",
+        );
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 /// What `--generate` prints.
@@ -217,8 +234,19 @@ pub(crate) struct PlaceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Down {
     /// A deployment's id or the beginning of it.
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
+    #[arg(value_name = "ID", required_unless_present = "orphans")]
+    pub(crate) id: Option<String>,
+
+    /// Finds clusters of a region that some deployment made and that no unfinished deployment here uses.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) orphans: bool,
+
+    /// With --orphans: deletes them. They may be in use from another machine.
+    #[arg(long, requires = "orphans")]
+    pub(crate) delete: bool,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 }
 
 /// Shows deployments.

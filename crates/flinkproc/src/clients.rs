@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flinkproc_compute::GoogleGatekeeper;
-use flinkproc_core::Clock;
+use flinkproc_core::{Clock, messages};
 use flinkproc_dataproc::GoogleDataproc;
 use flinkproc_patterns::Clients;
 use flinkproc_rest::{Endpoint, HttpFlink, HttpYarn};
@@ -20,6 +21,12 @@ use crate::report::Problem;
 
 /// The port of YARN's ResourceManager on a Dataproc master.
 const RESOURCE_MANAGER: u16 = 8088;
+
+/// How long a token may take: outside Google Cloud nobody may answer at the metadata server's address.
+const ANSWER: Duration = Duration::from_secs(15);
+/// How often a token is asked for, and the pause between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the services are, where that is not Google's own place.
 #[derive(Clone, Debug, Default)]
@@ -49,29 +56,78 @@ impl Endpoints {
 
     /// Application Default Credentials: a service account, a user, impersonation, workload identity federation or the
     /// metadata server, as Google's auth crate finds them.
-    fn credentials(&self) -> Result<Credentials, AppError> {
+    ///
+    /// They are tried at once: that there are none, or that they have expired, shows only when a token is asked for, and
+    /// must not look like a service that cannot be reached.
+    async fn credentials(&self) -> Result<Credentials, AppError> {
         if self.anonymous {
             return Ok(anonymous::Builder::new().build());
         }
-        credentials::Builder::default()
+        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| AppError::Credentials {
+            source: reason(source.as_ref()).into(),
+        };
+        let found = credentials::Builder::default()
             .build()
-            .map_err(|source| AppError::Credentials {
-                source: source.into(),
-            })
+            .map_err(|error| unusable(error.into()))?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let asked = found.headers(http::Extensions::new());
+            let error = tokio::select! {
+                answer = asked => match answer {
+                    Ok(_) => return Ok(found),
+                    Err(error) => error,
+                },
+                () = SystemClock.sleep(ANSWER) => return Err(unusable("no token came in time".into())),
+            };
+            if !error.is_transient() || tries == TRIES {
+                return Err(unusable(error.into()));
+            }
+            SystemClock.sleep(PAUSE).await;
+        }
     }
 }
 
+/// Why there are no credentials, without the layers in which Google's library wraps it.
+fn reason(error: &dyn std::error::Error) -> String {
+    const LAYERS: [&str; 4] = [
+        "Subsequent calls",
+        "authentication headers",
+        "cannot create auth headers",
+        "you are not running in a Google Cloud Environment",
+    ];
+    let said = messages(error);
+    let plain: Vec<&str> = said
+        .iter()
+        .filter(|text| !LAYERS.iter().any(|layer| text.contains(layer)))
+        .map(|text| {
+            text.trim_end_matches(" but future attempts may succeed")
+                .trim_end_matches(" and future attempts will not succeed")
+        })
+        .collect();
+    let reason = plain.join(": ");
+    if reason.contains("/computeMetadata/") {
+        return format!(
+            "no credentials file is there, and no metadata server as on Google Cloud: {reason}"
+        );
+    }
+    if reason.is_empty() {
+        return said.join(": ");
+    }
+    reason
+}
+
 /// Dataproc alone, for the verbs that need no more.
-pub(crate) fn dataproc(endpoints: &Endpoints) -> Result<GoogleDataproc, AppError> {
+pub(crate) async fn dataproc(endpoints: &Endpoints) -> Result<GoogleDataproc, AppError> {
     Ok(GoogleDataproc::new(
-        endpoints.credentials()?,
+        endpoints.credentials().await?,
         endpoints.dataproc.clone(),
     ))
 }
 
 /// Everything that a deployment talks to.
 pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
-    let credentials = endpoints.credentials()?;
+    let credentials = endpoints.credentials().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = |service| move |source| AppError::Client { service, source };
     let http = reqwest::Client::builder()

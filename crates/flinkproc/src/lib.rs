@@ -50,6 +50,7 @@ pub fn run_from_command_line() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = args::in_our_words(error);
             // Help goes to standard output, mistakes to standard error; a closed pipe is no error.
             let _ = error.print();
             return if error.use_stderr() {

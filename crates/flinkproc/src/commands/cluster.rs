@@ -15,13 +15,14 @@ use crate::clock::SystemClock;
 use crate::error::AppError;
 use crate::gcloud::GcloudConfiguration;
 use crate::report::Problem;
+use crate::report::progress::word;
 
 /// How long a deletion is waited for; the service takes a minute or two.
 const DELETION: Span = Span::from_secs(30 * 60);
 
 /// Runs one of the sub-verbs.
 pub(crate) async fn run(app: &App, args: &Args) -> Result<u8, Problem> {
-    let api = clients::dataproc(&Endpoints::from_environment(&app.environment))?;
+    let api = clients::dataproc(&Endpoints::from_environment(&app.environment)).await?;
     match &args.command {
         ClusterCommand::List { place, filter } => list(app, &api, place, filter).await,
         ClusterCommand::Describe { name, place } => {
@@ -30,7 +31,11 @@ pub(crate) async fn run(app: &App, args: &Args) -> Result<u8, Problem> {
         }
         ClusterCommand::Delete { name, place } => {
             let cluster = named(app, name, place)?;
-            delete(app, &api, &cluster).await
+            delete(app, &api, &cluster).await?;
+            if app.stdio.json() {
+                app.stdio.json_result(&json!({ "deleted": cluster.name }));
+            }
+            Ok(0)
         }
     }
 }
@@ -56,7 +61,7 @@ async fn list(
     for cluster in &clusters {
         let deployment = cluster.labels.get("flinkproc").map_or("-", String::as_str);
         let image = cluster.image.as_deref().unwrap_or("-");
-        let state = format!("{:?}", cluster.state);
+        let state = word(&cluster.state);
         let _ = writeln!(
             text,
             "{:<40} {state:<12} {image:<20} {deployment}",
@@ -79,7 +84,7 @@ async fn describe(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Resul
     };
     row("name", cluster.cluster.name.as_str());
     row("uuid", cluster.uuid.as_str());
-    row("state", &format!("{:?}", cluster.state));
+    row("state", &word(&cluster.state));
     for (name, value) in [
         ("detail", &cluster.detail),
         ("since", &cluster.state_since),
@@ -101,7 +106,12 @@ async fn describe(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Resul
     Ok(0)
 }
 
-async fn delete(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Result<u8, Problem> {
+/// Deletes a cluster and waits until it is gone.
+pub(crate) async fn delete(
+    app: &App,
+    api: &GoogleDataproc,
+    wanted: &ClusterRef,
+) -> Result<(), Problem> {
     let cluster = get(api, wanted).await?;
     let request: RequestId =
         Uuid::new_v4()
@@ -129,12 +139,10 @@ async fn delete(app: &App, api: &GoogleDataproc, wanted: &ClusterRef) -> Result<
         )
         .await?;
     }
-    if app.stdio.json() {
-        app.stdio.json_result(&json!({ "deleted": wanted.name }));
-    } else {
+    if !app.stdio.json() {
         app.stdio.result(&format!("{} is gone", wanted.name));
     }
-    Ok(0)
+    Ok(())
 }
 
 async fn get(api: &GoogleDataproc, wanted: &ClusterRef) -> Result<Cluster, Problem> {
@@ -156,7 +164,7 @@ fn named(app: &App, name: &str, place: &PlaceArgs) -> Result<ClusterRef, Problem
 }
 
 /// Project and region from flags, environment and gcloud's configuration, in this order.
-fn find_place(app: &App, place: &PlaceArgs) -> Result<(ProjectId, Region), Problem> {
+pub(crate) fn find_place(app: &App, place: &PlaceArgs) -> Result<(ProjectId, Region), Problem> {
     let gcloud = GcloudConfiguration::read(&app.environment);
     let text = |name| app.environment.text(name).map(str::to_owned);
     let project = place.project.clone().or_else(|| text("FLINKPROC_PROJECT"));
