@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -189,6 +190,10 @@ async fn metadata_decides_who_enters_and_until_when() {
         (status, &error["error"]["errors"][0]["reason"]),
         (404, &json!("notFound"))
     );
+
+    let home = cloud.machine().home();
+    let folder = std::fs::metadata(home.parent().unwrap()).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 
     assert!(!cloud.ssh("true").await.status.success());
     let soon = cloud.emulator.now() + Duration::from_secs(300);

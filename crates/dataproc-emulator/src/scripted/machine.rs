@@ -131,7 +131,7 @@ impl ScriptedMachine {
         };
         write_programs(root, &place).map_err(failed("the machine's programs"))?;
         let host_key = make_host_key(root).await?;
-        write_configuration(root, cluster, options).map_err(failed("the server's files"))?;
+        write_configuration(root, cluster, options, &user).map_err(failed("the server's files"))?;
         let applications = Applications::new(root, yarn_at, flink_at, &user, started, cluster);
         let servers = Servers::default();
         let sshd = Sshd {
@@ -293,7 +293,8 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> RuntimeError {
 }
 
 fn lay_out(root: &Path) -> io::Result<()> {
-    fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
+    // What a program is told and says is nobody else's.
+    fs::set_permissions(root, fs::Permissions::from_mode(0o700))?;
     for directory in [
         "home",
         "bin",
@@ -331,6 +332,7 @@ fn write_configuration(
     root: &Path,
     cluster: &ClusterFacts,
     options: &ScriptedOptions,
+    user: &str,
 ) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         fs::create_dir_all(PRIVILEGE_SEPARATION)?;
@@ -343,6 +345,8 @@ fn write_configuration(
     let configuration = format!(
         "HostKey {at}/host_key\n\
          AuthorizedKeysFile {at}/authorized_keys\n\
+         AllowUsers {user}\n\
+         AuthenticationMethods publickey\n\
          StrictModes no\n\
          UsePAM no\n\
          UseDNS no\n\
