@@ -13,7 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In reading order: [`explain`] (what an error tells its reader) and [`causes`] (what lies behind it), [`ids`] and [`uri`] (names that were checked once),
+//! In reading order: [`explain`] (what an error tells its reader) and [`mod@causes`] (what lies behind it), [`ids`] and [`uri`] (names that were checked once),
 //! [`units`] (durations and sizes with their unit), [`image`] (which image carries which Flink and Python),
 //! [`clock`] (time as a capability), [`secret`] (values that are never shown), [`faulty`] (failures on demand), [`contract`] (what
 //! contract suites answer).
