@@ -124,12 +124,16 @@ impl Settled {
     }
 }
 
+const FIRST: Duration = Duration::from_millis(20);
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The pause before the next poll: a fifteenth of the time waited so far, so that an end is noticed within a few hundredths of
-/// the time it took.
+/// the time it took. At the very beginning it doubles, for what is done at once.
 fn pause(waited: Duration) -> Duration {
+    if waited < SHORTEST {
+        return waited.max(FIRST);
+    }
     (waited / 15).clamp(SHORTEST, LONGEST)
 }
 
@@ -416,10 +420,20 @@ mod tests {
     #[test]
     fn the_end_is_noticed_soon_after_it_came_and_never_later_than_five_seconds() {
         let request = Duration::from_millis(50);
-        for (takes, noticed) in [(0.5, 0.65), (3.0, 3.3), (60.0, 64.1), (600.0, 605.1)] {
+        for (takes, noticed) in [
+            (0.0, 0.07),
+            (0.1, 0.25),
+            (0.5, 0.65),
+            (3.0, 3.3),
+            (60.0, 64.1),
+            (600.0, 605.1),
+        ] {
             let mut waited = Duration::ZERO;
-            while waited.as_secs_f64() < takes {
+            loop {
                 waited += pause(waited) + request;
+                if waited.as_secs_f64() >= takes {
+                    break;
+                }
             }
             assert!(
                 waited.as_secs_f64() <= noticed,
