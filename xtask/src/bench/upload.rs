@@ -68,7 +68,7 @@ impl Kind {
         );
         let spec = workplace.write("upload/flinkproc.toml", &spec)?;
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
-        for _ in 0..=runs {
+        for run in 0..=runs {
             // A store of its own for each run, so that none grows and the disk holds them.
             if workplace.has_gcloud() {
                 let servers = Servers::start(workplace, 0.0, 0.0)?;
@@ -80,7 +80,10 @@ impl Kind {
             }
             let servers = Servers::start(workplace, 0.0, 0.0)?;
             let spec = spec.to_string_lossy().into_owned();
-            let stage = workplace.deploy(&servers, [spec.as_str(), "--until", "stage"]);
+            // A run that stops early is not finished, and only another name makes another run.
+            let key = format!("{}-{run}", pattern.trim_end_matches("/*"));
+            let line = [spec.as_str(), "--until", "stage", "--run-key", &key];
+            let stage = workplace.deploy(&servers, line);
             ours.push(stage.measure(workplace.path())?);
         }
         let ours = Cost::median(ours.iter().skip(1));
