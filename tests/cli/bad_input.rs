@@ -159,7 +159,7 @@ async fn each_gets_its_code_a_cause_and_help_and_nothing_is_made() {
             assert_eq!(ran.code, Some(2), "{}: {}", case.name, ran.err);
             ran.told(case.says);
             assert_eq!(ran.out, "", "{}", case.name);
-            assert!(!home.deployments().exists(), "{} is journaled", case.name);
+            assert!(!home.state().exists(), "{} is journaled", case.name);
         }
     }
     witness.saw_nobody();
@@ -169,8 +169,8 @@ async fn each_gets_its_code_a_cause_and_help_and_nothing_is_made() {
 async fn a_spec_that_cannot_be_read_is_named() {
     let (home, witness) = sound();
     for (spec, says) in [
-        ("missing.toml", ["error[APP001]", "missing.toml"]),
-        ("folder", ["error[APP001]", "folder/flinkproc.toml"]),
+        ("missing.toml", ["error[APP012]", "missing.toml"]),
+        ("folder", ["error[APP012]", "folder/flinkproc.toml"]),
         ("latin1.toml", ["error[APP006]", "UTF-8"]),
     ] {
         home.write("folder/job.py", "");
@@ -179,7 +179,7 @@ async fn a_spec_that_cannot_be_read_is_named() {
             home.run(&[verb, spec]).await.ended_with(2).told(&says);
         }
     }
-    assert!(!home.deployments().exists());
+    assert!(!home.state().exists());
     witness.saw_nobody();
 }
 
@@ -224,7 +224,7 @@ async fn deployments_and_steps_that_there_are_not_are_refused() {
         .told(&["error[APP006]", "run key", "control character"]);
     let ran = home.run(&["deploy", "--on-interrupt", "wait"]).await;
     ran.ended_with(2).told(&["wait", "delete", "detach"]);
-    assert!(!home.deployments().exists());
+    assert!(!home.state().exists());
     witness.saw_nobody();
 }
 

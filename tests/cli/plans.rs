@@ -17,7 +17,7 @@ async fn a_newcomer_comes_from_init_to_a_plan() {
     home.run(&["init"])
         .await
         .ended_with(2)
-        .told(&["error[APP001]", "flinkproc.toml"]);
+        .told(&["error[APP013]", "flinkproc.toml"]);
     let sandbox = home.run(&["check", "--sandbox"]).await;
     sandbox.ended_with(0);
     assert!(sandbox.out.contains("is sound"), "{}", sandbox.out);
@@ -33,7 +33,7 @@ async fn a_newcomer_comes_from_init_to_a_plan() {
     ] {
         assert!(ran.out.contains(text), "{text} is not in\n{}", ran.out);
     }
-    assert!(!home.deployments().exists());
+    assert!(!home.state().exists());
     witness.saw_nobody();
 }
 
@@ -63,6 +63,6 @@ async fn a_plan_in_a_file_holds_only_what_it_was_made_from() {
         .await
         .ended_with(2)
         .told(&["error[", "plan.json", "plan --out"]);
-    assert!(!home.deployments().exists());
+    assert!(!home.state().exists());
     witness.saw_nobody();
 }

@@ -28,6 +28,8 @@ pub enum CauseKind {
     PythonTraceback,
     /// Java's exception, from Flink.
     FlinkException,
+    /// The program's own exit status, as Flink's client reports it: `sys.exit(3)`.
+    ProgramExit,
     /// The last words of a program that raised nothing.
     LastWords,
 }
@@ -36,20 +38,31 @@ impl Cause {
     /// Whether the user's program raised it, so that the job failed and not its submission.
     #[must_use]
     pub fn is_the_programs_own(&self) -> bool {
-        self.kind == CauseKind::PythonTraceback && !self.headline.starts_with(GATEWAY)
+        match self.kind {
+            CauseKind::PythonTraceback => !self.headline.starts_with(GATEWAY),
+            CauseKind::ProgramExit => true,
+            CauseKind::FlinkException | CauseKind::LastWords => false,
+        }
     }
 }
 
 /// The exception by which py4j passes one of Java's on: the true cause is in its text.
 const GATEWAY: &str = "py4j.protocol.Py4JJavaError";
 
+/// What Flink's client says of a Python program that ended with another status than 0: `… code: 3`. It is never the cause itself.
+const PROGRAM_EXIT: &str = "Python process exits with code: ";
+
+/// What a logging library says at each start.
+const CHATTER: &str = "SLF4J: ";
+
 /// Looks for the cause in texts, the most telling one first; each with the name of where it came from.
 ///
 /// A Python traceback of the user's own code comes first, wherever it is: a Python function's traceback is found inside Java's
-/// stack. Then the deepest `Caused by:` of a Java exception. Then the last words of the first text that has any.
+/// stack. Then the deepest `Caused by:` of a Java exception. Then the program's exit status. Then the last words of the first text
+/// that has any.
 #[must_use]
 pub fn find_cause(texts: &[(&str, &str)]) -> Option<Cause> {
-    let finders = [python, java, last_words];
+    let finders = [python, java, program_exit, last_words];
     finders
         .into_iter()
         .find_map(|find| texts.iter().find_map(|(source, text)| find(source, text)))
@@ -133,6 +146,9 @@ fn java(source: &str, text: &str) -> Option<Cause> {
             let Some(line) = lines.get(*at) else {
                 return false;
             };
+            if line.contains(PROGRAM_EXIT) {
+                return false;
+            }
             let frame_follows = lines.get(at + 1).is_some_and(|next| is_frame(next));
             line.starts_with("Caused by: ") || (frame_follows && named(line))
         })
@@ -147,10 +163,17 @@ fn java(source: &str, text: &str) -> Option<Cause> {
     Some(cause(CauseKind::FlinkException, source, headline, &block))
 }
 
+fn program_exit(source: &str, text: &str) -> Option<Cause> {
+    let line = text.lines().find(|line| line.contains(PROGRAM_EXIT))?;
+    let (_, status) = line.split_once(PROGRAM_EXIT)?;
+    let headline = format!("the program ended with status {}", status.trim());
+    Some(cause(CauseKind::ProgramExit, source, &headline, line))
+}
+
 fn last_words(source: &str, text: &str) -> Option<Cause> {
     let lines: Vec<&str> = text
         .lines()
-        .filter(|line| !line.trim().is_empty())
+        .filter(|line| !line.trim().is_empty() && !line.starts_with(CHATTER))
         .collect();
     let headline = lines.last()?;
     let tail = lines.get(lines.len().saturating_sub(20)..)?.join("\n");
@@ -207,6 +230,35 @@ mod tests {
             1 / 0
         ZeroDivisionError: division by zero
         "#);
+    }
+
+    const ABORT: &str = "org.apache.flink.client.program.ProgramAbortException: java.lang.RuntimeException: Python process exits with code: 3\n\tat org.apache.flink.client.python.PythonDriver.main(PythonDriver.java:136)\nCaused by: java.lang.RuntimeException: Python process exits with code: 3\n\tat org.apache.flink.client.python.PythonDriver.main(PythonDriver.java:126)\n\t... 17 more\n";
+
+    #[test]
+    fn a_script_that_leaves_with_a_status() {
+        let texts = [("out", "leaving\n"), ("err", ABORT)];
+        insta::assert_snapshot!(found(&texts), @"
+        ProgramExit in err
+        the program ended with status 3
+        --
+        org.apache.flink.client.program.ProgramAbortException: java.lang.RuntimeException: Python process exits with code: 3
+        ");
+        assert!(find_cause(&texts).is_some_and(|cause| cause.is_the_programs_own()));
+    }
+
+    #[test]
+    fn the_clients_own_abort_does_not_hide_what_flink_refused() {
+        let out = "Traceback (most recent call last):\n  File \"job.py\", line 4, in <module>\n    t.execute_sql(\"SELECT 1\")\npy4j.protocol.Py4JJavaError: An error occurred while calling o8.executeSql.\n: org.apache.flink.table.api.ValidationException: Unable to create a source.\n\nTable options are:\n\tat org.apache.flink.table.factories.FactoryUtil.create(FactoryUtil.java:235)\nCaused by: org.apache.flink.table.api.ValidationException: Cannot discover a connector using option: 'connector'='kafka2'\n\tat org.apache.flink.table.factories.FactoryUtil.discover(FactoryUtil.java:788)\n\t... 32 more\n";
+        let texts = [("err", ABORT), ("out", out)];
+        let cause = find_cause(&texts).expect("found");
+        insta::assert_snapshot!(cause.headline, @"org.apache.flink.table.api.ValidationException: Cannot discover a connector using option: 'connector'='kafka2'");
+        assert_eq!(cause.source, "out");
+    }
+
+    #[test]
+    fn what_a_logging_library_says_at_each_start_is_no_cause() {
+        let chatter = "SLF4J: Class path contains multiple SLF4J bindings.\n";
+        assert_eq!(found(&[("err", chatter)]), "nothing");
     }
 
     #[test]

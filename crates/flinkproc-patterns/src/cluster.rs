@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flinkproc_core::{ClusterName, ClusterRef, RequestId};
+use flinkproc_core::{ClusterName, ClusterRef, Explain, FailureKind, RequestId};
 use flinkproc_dataproc::{
     Cluster, ClusterError, ClusterOutcome, ClusterSpec, ClusterState, OperationName, Subject,
     wait_cluster,
@@ -191,6 +191,7 @@ impl Run {
         cluster: &ClusterRef,
         request: &RequestId,
     ) -> Result<Option<OperationName>, RunError> {
+        use FailureKind::{Capacity, Credentials, Input};
         let run = Arc::clone(self);
         let spec = ClusterSpec {
             cluster: cluster.clone(),
@@ -224,7 +225,17 @@ impl Run {
                         None => Err(ClusterError::AlreadyExists { subject }.into()),
                     }
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    // A plain refusal made nothing: the end need not wait for a cluster to appear.
+                    if matches!(error.kind(), Input | Credentials | Capacity) {
+                        let output = Output::ClusterBroken {
+                            cluster: spec.cluster.clone(),
+                            reason: reason(&error),
+                        };
+                        run.done(output).await?;
+                    }
+                    Err(error.into())
+                }
             }
         })
         .await

@@ -12,6 +12,8 @@ use crate::journal::{Entry, Hold, Journal, JournalError, Record, Scope};
 
 /// The name of the file that holds the records.
 const RECORDS: &str = "journal.jsonl";
+/// The name of the file that the running process locks.
+const LOCK: &str = "lock";
 
 /// Journals below a directory: `<root>/<id>/journal.jsonl`, readable by their owner alone.
 ///
@@ -33,6 +35,13 @@ impl FileJournal {
     #[must_use]
     pub fn directory(&self, id: &DeploymentId) -> PathBuf {
         self.root.join(id.as_str())
+    }
+
+    /// Whether some process runs this deployment now. Changes nothing; a moment later it may be otherwise.
+    #[must_use]
+    pub fn is_held(&self, id: &DeploymentId) -> bool {
+        File::open(self.directory(id).join(LOCK))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -71,7 +80,7 @@ async fn blocking<T: Send + 'static>(
 fn hold(root: &Path, scope: &Scope) -> Result<Hold, JournalError> {
     let path = match scope {
         Scope::Admission => root.join("admission.lock"),
-        Scope::Deployment(id) => root.join(id.as_str()).join("lock"),
+        Scope::Deployment(id) => root.join(id.as_str()).join(LOCK),
     };
     make_directory(path.parent().unwrap_or(root))?;
     let mut file = OpenOptions::new()

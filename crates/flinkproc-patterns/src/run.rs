@@ -218,7 +218,7 @@ impl Run {
             }
             self.emit(EventKind::Retrying {
                 what: what.to_owned(),
-                why: error.to_string(),
+                why: Failure::of(None, &error).to_string(),
             });
             self.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

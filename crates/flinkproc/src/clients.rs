@@ -90,21 +90,31 @@ impl Endpoints {
 
 /// Why there are no credentials, without the layers in which Google's library wraps it.
 fn reason(error: &dyn std::error::Error) -> String {
-    const LAYERS: [&str; 4] = [
-        "Subsequent calls",
-        "authentication headers",
+    const WRAPPED: [&str; 2] = [
+        "cannot create the authentication headers",
         "cannot create auth headers",
-        "you are not running in a Google Cloud Environment",
+    ];
+    const OUTLOOK: [&str; 2] = [
+        "but future attempts may succeed",
+        "and future attempts will not succeed",
     ];
     let said = messages(error);
-    let plain: Vec<&str> = said
-        .iter()
-        .filter(|text| !LAYERS.iter().any(|layer| text.contains(layer)))
-        .map(|text| {
-            text.trim_end_matches(" but future attempts may succeed")
-                .trim_end_matches(" and future attempts will not succeed")
-        })
-        .collect();
+    let mut plain: Vec<&str> = Vec::new();
+    for text in &said {
+        let mut text = text.trim();
+        for end in OUTLOOK {
+            text = text.trim_end_matches(end).trim_end();
+        }
+        for start in WRAPPED {
+            text = text.trim_start_matches(start).trim_start();
+        }
+        let general = text.is_empty()
+            || text.contains("Subsequent calls with this credential")
+            || text.starts_with("Could not fetch an auth token");
+        if !general && !plain.iter().any(|before| before.contains(text)) {
+            plain.push(text);
+        }
+    }
     let reason = plain.join(": ");
     if reason.contains("/computeMetadata/") {
         return format!(

@@ -33,6 +33,11 @@ impl Deployments {
         self.journal.directory(id)
     }
 
+    /// Whether some process runs this deployment now.
+    pub(crate) fn runs(&self, id: &DeploymentId) -> bool {
+        self.journal.is_held(id)
+    }
+
     /// Every deployment with its records, oldest first.
     pub(crate) async fn all(&self) -> Result<Vec<(DeploymentId, Vec<Record>)>, Problem> {
         let mut all = Vec::new();
@@ -77,6 +82,11 @@ impl Deployments {
         Ok(newest.ok_or(AppError::UnknownDeployment {
             id: "(the newest unfinished one)".to_owned(),
         })?)
+    }
+
+    /// Whether a deployment has come to its end.
+    pub(crate) async fn is_over(&self, id: &DeploymentId) -> Result<bool, Problem> {
+        Ok(ended(&self.journal.load(id).await?).is_some())
     }
 
     /// The plan of a deployment.

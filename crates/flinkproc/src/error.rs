@@ -83,6 +83,30 @@ pub enum AppError {
     /// An interrupt came before anything was made.
     #[error("interrupted before anything was made")]
     InterruptedEarly,
+    /// There is no spec where one was looked for.
+    #[error("there is no spec {path}", path = path.display())]
+    NoSpec {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A file that was to be written is there already.
+    #[error("{path} is there already", path = path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A sandbox ends with its process, and something was asked for that goes on after it.
+    #[error("{what} cannot be had in a sandbox, which ends with this process")]
+    SandboxEnds {
+        /// What was asked for.
+        what: String,
+    },
+    /// A deployment ran in a sandbox that has ended.
+    #[error("the deployment {id} ran in a sandbox, which ended with its process")]
+    SandboxEnded {
+        /// The deployment.
+        id: String,
+    },
     /// A defect: something that cannot happen did.
     #[error("{what}")]
     Defect {
@@ -116,6 +140,10 @@ impl Explain for AppError {
             Self::UnknownCluster { .. } => "APP009",
             Self::Defect { .. } => "APP010",
             Self::InterruptedEarly => "APP011",
+            Self::NoSpec { .. } => "APP012",
+            Self::Exists { .. } => "APP013",
+            Self::SandboxEnds { .. } => "APP014",
+            Self::SandboxEnded { .. } => "APP015",
         })
     }
 
@@ -140,6 +168,12 @@ impl Explain for AppError {
             Self::Argument { how, .. } => how.clone(),
             Self::Drifted { .. } => "make the plan again with `flinkproc plan --out`".to_owned(),
             Self::Client { .. } | Self::Defect { .. } => "please report this with the whole message".to_owned(),
+            Self::NoSpec { .. } => "`flinkproc init` writes one with comments; a spec elsewhere is named as in `flinkproc deploy DIR`".to_owned(),
+            Self::Exists { .. } => "edit it, or name another file: `flinkproc init FILE`".to_owned(),
+            Self::SandboxEnds { .. } => "leave it out, or deploy without `--sandbox`".to_owned(),
+            Self::SandboxEnded { id } => format!(
+                "nothing of it runs or costs money; `flinkproc down {id}` closes it, then deploy again"
+            ),
             Self::UnknownCluster { .. } => "`flinkproc cluster list` shows the clusters of a region".to_owned(),
         })
     }

@@ -13,12 +13,20 @@ use crate::report::progress::Progress;
 use crate::report::{Problem, summary};
 use crate::signals::{Signals, Wish};
 
+/// How signals are treated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) on_interrupt: OnInterrupt,
+    /// Whether the place ends with this process, so that nothing can go on without it.
+    pub(crate) passing: bool,
+}
+
 /// Follows until the run is over; the first interrupt does what `on_interrupt` says, the second leaves at once.
 pub(crate) async fn follow(
     app: &App,
     mut handle: Handle,
     signals: &mut Signals,
-    on_interrupt: OnInterrupt,
+    manner: Manner,
     events_file: Option<&Path>,
 ) -> Result<Outcome, Problem> {
     let mut writer = match events_file {
@@ -40,8 +48,9 @@ pub(crate) async fn follow(
                     }
                 }
                 wish = signals.next() => {
-                    let interrupt = match (wish, on_interrupt) {
+                    let interrupt = match (wish, manner.on_interrupt) {
                         (Wish::Interrupt, _) if interrupted => Interrupt::Leave,
+                        (Wish::Detach, _) if manner.passing => Interrupt::Delete,
                         (Wish::Interrupt, OnInterrupt::Delete) => Interrupt::Delete,
                         (Wish::Interrupt, OnInterrupt::Detach) | (Wish::Detach, _) => Interrupt::Detach,
                     };

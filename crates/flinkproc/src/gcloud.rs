@@ -10,19 +10,19 @@ use crate::environment::Environment;
 
 /// What gcloud's active configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GcloudConfiguration {
+pub(crate) struct GcloudConfiguration {
     /// `core/project`.
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// `dataproc/region`, else `compute/region`.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// `compute/zone`.
-    pub zone: Option<String>,
+    pub(crate) zone: Option<String>,
 }
 
 impl GcloudConfiguration {
     /// Reads the active configuration; empty where gcloud was never set up.
     #[must_use]
-    pub fn read(environment: &Environment) -> Self {
+    pub(crate) fn read(environment: &Environment) -> Self {
         let directory: PathBuf = environment
             .path("CLOUDSDK_CONFIG")
             .unwrap_or_else(|| environment.home().join(".config/gcloud"));

@@ -19,12 +19,19 @@ impl Place {
     /// Opens the place that a plan was made for: plans for sandbox images run in a sandbox, unless the environment names
     /// endpoints of one that runs already.
     pub(crate) async fn open(app: &App, plan: &Plan) -> Result<Self, Problem> {
-        let endpoints = Endpoints::from_environment(&app.environment);
-        if plan.cluster.image.is_sandbox() && endpoints.dataproc.is_none() {
+        if Self::is_passing(app, plan) {
             let sandbox = RunningSandbox::start(app, plan.staging.home.bucket()).await?;
             return Ok(Self::Sandbox(Box::new(sandbox)));
         }
-        Ok(Self::Cloud(endpoints))
+        Ok(Self::Cloud(Endpoints::from_environment(&app.environment)))
+    }
+
+    /// Whether a plan gets a sandbox of this process, which ends with it.
+    pub(crate) fn is_passing(app: &App, plan: &Plan) -> bool {
+        plan.cluster.image.is_sandbox()
+            && Endpoints::from_environment(&app.environment)
+                .dataproc
+                .is_none()
     }
 
     /// The clients of this place.

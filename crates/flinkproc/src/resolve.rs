@@ -1,6 +1,7 @@
 //! From what was typed to a request: flags, environment, spec file and gcloud's active configuration become one.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use flinkproc_core::{DeploymentId, RunKey};
@@ -44,7 +45,10 @@ pub(crate) fn load(
     environment: &Environment,
 ) -> Result<Loaded, Problem> {
     let path = spec_path(&args.spec);
-    let text = fs::read(&path).map_err(AppError::file("the spec", &path))?;
+    let text = fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => AppError::NoSpec { path: path.clone() },
+        _ => AppError::file("the spec", &path)(error),
+    })?;
     let text = String::from_utf8(text).map_err(|_| AppError::Argument {
         text: path.display().to_string(),
         what: "text file",
@@ -108,7 +112,9 @@ pub(crate) fn request(
 
 /// The spec file that a path means.
 fn spec_path(path: &Path) -> PathBuf {
-    if path.is_dir() {
+    if path == Path::new(".") {
+        PathBuf::from(SPEC_FILE)
+    } else if path.is_dir() {
         path.join(SPEC_FILE)
     } else {
         path.to_path_buf()

@@ -12,7 +12,7 @@ use crate::args::Deploy;
 use crate::commands::plan;
 use crate::deployments::Deployments;
 use crate::error::AppError;
-use crate::follow::{follow, report};
+use crate::follow::{Manner, follow, report};
 use crate::local_files;
 use crate::place::Place;
 use crate::report::Problem;
@@ -25,7 +25,7 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
     })?;
     let deployments = Deployments::new(&app.environment);
     let until = until(args)?;
-    let (work, plan) = match &args.resume {
+    let (work, mut plan) = match &args.resume {
         Some(prefix) => {
             let id = if prefix.is_empty() {
                 deployments.newest_unfinished().await?
@@ -33,13 +33,20 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
                 deployments.find(prefix).await?
             };
             let plan = deployments.plan(&id).await?;
+            if Place::is_passing(app, &plan) && !deployments.is_over(&id).await? {
+                return Err(AppError::SandboxEnded { id: id.to_string() }.into());
+            }
             (Work::Resume(id), plan)
         }
         None => {
             let plan = new_plan(app, args)?;
-            (Work::Start(Box::new(plan.clone())), plan)
+            (Work::Start, plan)
         }
     };
+    plan.watch.on_interrupt = on_interrupt(args, &plan)?;
+    if Place::is_passing(app, &plan) {
+        stay(app, args, &mut plan)?;
+    }
     for warning in &plan.warnings {
         app.stdio
             .tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
@@ -48,24 +55,44 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
         place = Place::open(app, &plan) => place?,
         _ = signals.next() => return Err(AppError::InterruptedEarly.into()),
     };
-    let on_interrupt = on_interrupt(args, &plan)?;
-    let done = carry_out(app, args, work, &place, until, on_interrupt, &mut signals).await;
+    let done = carry_out(app, args, (work, plan), &place, until, &mut signals).await;
     place.close(app).await;
     done
 }
 
 enum Work {
-    Start(Box<Plan>),
+    Start,
     Resume(DeploymentId),
+}
+
+/// A sandbox ends with this process: nothing can be left to go on in it.
+fn stay(app: &App, args: &Deploy, plan: &mut Plan) -> Result<(), AppError> {
+    let flag = match (&args.until, args.detach) {
+        (Some(step), _) if step != Step::Watch.as_str() => Some(format!("--until {step}")),
+        (_, true) => Some("--detach".to_owned()),
+        _ => None,
+    };
+    if let Some(what) = flag {
+        return Err(AppError::SandboxEnds {
+            what: format!("`{what}`"),
+        });
+    }
+    if plan.watch.on_interrupt == OnInterrupt::Detach {
+        plan.watch.on_interrupt = OnInterrupt::Delete;
+        app.stdio.tell(&format!(
+            "{}: a sandbox ends with this process, so Ctrl-C deletes what was made",
+            app.stdio.paint("33", "warning")
+        ));
+    }
+    Ok(())
 }
 
 async fn carry_out(
     app: &App,
     args: &Deploy,
-    work: Work,
+    (work, plan): (Work, Plan),
     place: &Place,
     until: Option<Step>,
-    on_interrupt: OnInterrupt,
     signals: &mut Signals,
 ) -> Result<u8, Problem> {
     let deployments = Deployments::new(&app.environment);
@@ -74,12 +101,16 @@ async fn carry_out(
         agent: app.environment.path("SSH_AUTH_SOCK"),
         ..Options::new(deployments.directory(id))
     };
+    let manner = Manner {
+        on_interrupt: plan.watch.on_interrupt,
+        passing: matches!(place, Place::Sandbox(_)),
+    };
     let (clients, journal) = (place.clients().await?, deployments.journal());
     let handle = match work {
         Work::Resume(id) => Deployment::resume(&id, clients, journal, options(&id)).await?,
-        Work::Start(plan) => {
+        Work::Start => {
             let options = options(&plan.deployment);
-            match Deployment::start(*plan, clients, journal, options).await? {
+            match Deployment::start(plan, clients, journal, options).await? {
                 Started::Running(handle) => handle,
                 Started::Succeeded(outcome) => {
                     app.stdio
@@ -89,7 +120,7 @@ async fn carry_out(
             }
         }
     };
-    let outcome = follow(app, handle, signals, on_interrupt, args.events.as_deref()).await?;
+    let outcome = follow(app, handle, signals, manner, args.events.as_deref()).await?;
     Ok(report(app, &outcome))
 }
 

@@ -1,7 +1,7 @@
 //! `flinkproc init`: writes a commented spec.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::App;
@@ -15,7 +15,12 @@ pub(crate) fn run(app: &App, args: &Init) -> Result<u8, Problem> {
         .write(true)
         .create_new(true)
         .open(&args.file)
-        .map_err(AppError::file("the new spec", &args.file))?;
+        .map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => AppError::Exists {
+                path: args.file.clone(),
+            },
+            _ => AppError::file("the new spec", &args.file)(error),
+        })?;
     let text = flinkproc_plan::init_spec(&script_beside(&args.file));
     file.write_all(text.as_bytes())
         .map_err(AppError::file("the new spec", &args.file))?;

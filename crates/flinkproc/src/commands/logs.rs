@@ -14,20 +14,29 @@ pub(crate) async fn run(app: &App, args: &Logs) -> Result<u8, Problem> {
     let deployments = Deployments::new(&app.environment);
     let id = deployments.find(&args.id).await?;
     let all = deployments.all().await?;
-    let cause = all
+    let outcome = all
         .iter()
         .find(|(known, _)| *known == id)
-        .and_then(|(_, records)| ended(records)?.cause.as_ref());
+        .and_then(|(_, records)| ended(records));
+    let over = outcome.is_some();
+    let cause = outcome.and_then(|outcome| outcome.cause.as_ref());
     if let Some(cause) = cause {
         app.stdio.tell(&summary::cause(cause, app.stdio));
     }
     let directory = deployments.directory(&id).join("logs");
     let files = wanted(&directory, args.source)?;
     if files.is_empty() {
-        app.stdio.tell(&format!(
-            "no logs of {id} are saved in {}",
-            directory.display()
-        ));
+        let hint = match (over, deployments.runs(&id)) {
+            (true, _) => "none were made",
+            (false, true) => {
+                "it runs: its process shows what the program says, and saves the logs at the end"
+            }
+            (false, false) => {
+                "`flinkproc deploy --resume` shows what the program says, `flinkproc down` saves the logs"
+            }
+        };
+        app.stdio
+            .tell(&format!("no logs of {id} are saved yet ({hint})"));
     }
     for file in &files {
         app.stdio.tell(&format!("==> {}", file.display()));

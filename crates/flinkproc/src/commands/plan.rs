@@ -14,6 +14,9 @@ use crate::report::Problem;
 use crate::resolve::{self, Run};
 use crate::sandbox;
 
+/// How many uploads are written out as commands; `--output json` has all.
+const SHOWN: usize = 3;
+
 /// Shows the plan, and writes it down where that was asked for.
 pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
     let plan = make(app, &args.spec, args.run_key.as_deref(), None)?;
@@ -53,7 +56,19 @@ pub(crate) fn make(
 fn text(plan: &Plan) -> String {
     let mut text = plan.render();
     text.push_str("\nBy hand this would be about\n");
-    for command in plan.equivalents() {
+    let commands = plan.equivalents();
+    let uploads = commands.iter().filter(|one| one.step == "stage").count();
+    let mut staged = 0;
+    for command in commands {
+        if command.step == "stage" {
+            staged += 1;
+            if staged == SHOWN + 1 {
+                let _ = writeln!(text, "  {:<15} … and {} more", "", uploads - SHOWN);
+            }
+            if staged > SHOWN {
+                continue;
+            }
+        }
         if let Some((program, arguments)) = command.argv.split_first() {
             let line = quote_line(program, arguments.iter().map(String::as_str));
             let _ = writeln!(text, "  {:<15} {line}", command.step);

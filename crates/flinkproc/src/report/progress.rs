@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flinkproc_patterns::{Event, EventKind, Step, Stream};
+use flinkproc_patterns::{Ending, Event, EventKind, Step, Stream};
 use flinkproc_plan::{OnFailure, OnInterrupt};
+use flinkproc_rest::FinalStatus;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::Stdio;
 
@@ -62,7 +64,9 @@ impl Progress {
                     self.running.remove(&step);
                 }
                 let mark = self.stdio.paint("31;1", "fail");
-                self.line(&format!("  {mark} {step:<15} {failure}"));
+                // Causes and help follow with the summary.
+                let what = failure.messages.first().map_or("", String::as_str);
+                self.line(&format!("  {mark} {step:<15} {what}"));
             }
             EventKind::Output { stream, text } => self.output(*stream, text),
             EventKind::Ended { .. } => self.finish(),
@@ -135,6 +139,33 @@ pub(crate) fn seconds(milliseconds: u64) -> String {
     }
 }
 
+/// A number of bytes with its unit in the right number.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        _ => format!("{count} bytes"),
+    }
+}
+
+/// A service's word for a state, as it reads in a sentence.
+pub(crate) fn word(state: &impl Serialize) -> String {
+    match serde_json::to_value(state) {
+        Ok(serde_json::Value::String(word)) => word.to_lowercase().replace(['_', '-'], " "),
+        _ => "in a state that has no name".to_owned(),
+    }
+}
+
+/// Why a deployment goes to its end.
+pub(crate) const fn why(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Finished => "the job is over",
+        Ending::Failed => "a step failed",
+        Ending::Deadline => "the deadline has passed",
+        Ending::Interrupted => "interrupted",
+        Ending::Down => "taken down",
+    }
+}
+
 /// A time of day with its zone, and the date where it is another day than `now`.
 pub(crate) fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let zone = TimeZone::system();
@@ -186,7 +217,7 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
             } else {
                 "was there already:"
             };
-            format!("  {how} {uri} ({size} bytes)")
+            format!("  {how} {uri} ({})", bytes(*size))
         }
         EventKind::Cluster {
             cluster,
@@ -197,7 +228,7 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
                 .as_ref()
                 .map(|text| format!(": {text}"))
                 .unwrap_or_default();
-            format!("  cluster {} is {state:?}{detail}", cluster.name)
+            format!("  cluster {} is {}{detail}", cluster.name, word(state))
         }
         EventKind::Connected { host } => format!("  connected to the master at {host}"),
         EventKind::Disconnected { why } => {
@@ -207,17 +238,23 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
             format!("  the launcher has the job (attempt {attempt})")
         }
         EventKind::OutputSkipped { bytes } => {
-            format!("  | … {bytes} bytes are only in the saved log …")
+            format!("  | … {bytes} bytes are in the saved log only …")
         }
         EventKind::Application {
             id,
             state,
             final_status,
         } => {
-            format!("  YARN application {id}: {state:?}, final status {final_status:?}")
+            let last = match final_status {
+                FinalStatus::Undefined => String::new(),
+                status => format!(", final status {}", word(status)),
+            };
+            format!("  YARN application {id} is {}{last}", word(state))
         }
-        EventKind::FlinkJob { id, state } => format!("  Flink job {id}: {state:?}"),
-        EventKind::Ending { ending } => format!("Bringing everything to its end: {ending:?}."),
+        EventKind::FlinkJob { id, state } => format!("  Flink job {id} is {}", word(state)),
+        EventKind::Ending { ending } => {
+            format!("Bringing everything to its end: {}.", why(*ending))
+        }
         EventKind::EndingStep(step) => {
             let how = if step.worked {
                 "worked"
@@ -232,7 +269,55 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
             format!("  {}: {how}{detail}", step.what)
         }
         EventKind::LogSaved { path } => format!("  saved {}", path.display()),
-        EventKind::Result { uri, size, .. } => format!("  result {uri} ({size} bytes)"),
+        EventKind::Result { uri, size, .. } => format!("  result {uri} ({})", bytes(*size)),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use flinkproc_patterns::{Ending, EventKind};
+    use flinkproc_rest::{ApplicationState, FinalStatus, FlinkJobState};
+    use jiff::Timestamp;
+
+    use super::{bytes, seconds, tell};
+
+    fn told(what: &EventKind) -> String {
+        tell(what, Timestamp::UNIX_EPOCH).unwrap_or_default()
+    }
+
+    #[test]
+    fn states_are_told_in_words() {
+        let id = || "application_1_0001".parse().expect("valid");
+        let application = |state, final_status| EventKind::Application {
+            id: id(),
+            state,
+            final_status,
+        };
+        let running = application(ApplicationState::Running, FinalStatus::Undefined);
+        insta::assert_snapshot!(told(&running), @"  YARN application application_1_0001 is running");
+        let finished = application(ApplicationState::Finished, FinalStatus::Succeeded);
+        insta::assert_snapshot!(told(&finished), @"  YARN application application_1_0001 is finished, final status succeeded");
+        let job = EventKind::FlinkJob {
+            id: "0123456789abcdef0123456789abcdef".parse().expect("valid"),
+            state: FlinkJobState::Running,
+        };
+        insta::assert_snapshot!(told(&job), @"  Flink job 0123456789abcdef0123456789abcdef is running");
+        let ending = EventKind::Ending {
+            ending: Ending::Deadline,
+        };
+        insta::assert_snapshot!(told(&ending), @"Bringing everything to its end: the deadline has passed.");
+    }
+
+    #[test]
+    fn numbers_carry_their_units() {
+        assert_eq!(
+            [bytes(0), bytes(1), bytes(2)],
+            ["0 bytes", "1 byte", "2 bytes"]
+        );
+        assert_eq!(
+            [seconds(0), seconds(59_999), seconds(62_400)],
+            ["0.0 s", "59.9 s", "1 min 2 s"]
+        );
+    }
 }

@@ -36,11 +36,6 @@ impl Stdio {
         self.bars
     }
 
-    /// Whether nothing but errors is told.
-    pub(crate) const fn quiet(self) -> bool {
-        self.quiet
-    }
-
     /// Text in a colour, where colours are wanted; `code` is an SGR number such as `31;1`.
     pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.colour {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use flinkproc_patterns::{Cause, Conclusion, Outcome};
+use flinkproc_core::FailureKind;
+use flinkproc_patterns::{Cause, Conclusion, Ending, Outcome, Verdict};
 
 use super::Stdio;
-use super::progress::seconds;
+use super::progress::{bytes, seconds, why};
 
 /// The longest piece of a result object that is shown, in bytes.
 const SHOWN: usize = 4096;
@@ -31,14 +32,19 @@ pub(crate) fn render(outcome: &Outcome, stdio: Stdio) -> String {
         line("logs", &logs.display().to_string());
     }
     for object in &outcome.result {
-        line("result", &format!("{} ({} bytes)", object.uri, object.size));
+        line(
+            "result",
+            &format!("{} ({})", object.uri, bytes(object.size)),
+        );
     }
     let phases: Vec<String> = outcome
         .phases
         .iter()
         .map(|phase| format!("{} {}", phase.step, seconds(phase.took_ms)))
         .collect();
-    line("phases", &phases.join(", "));
+    if !phases.is_empty() {
+        line("phases", &phases.join(", "));
+    }
     if let Some(failure) = &outcome.failure {
         let _ = writeln!(
             text,
@@ -79,11 +85,21 @@ pub(crate) fn cause(cause: &Cause, stdio: Stdio) -> String {
     )
 }
 
-fn conclusion(outcome: &Outcome) -> String {
+/// How a deployment ended, in a few words.
+pub(crate) fn conclusion(outcome: &Outcome) -> String {
     match &outcome.conclusion {
-        Conclusion::Ended { ending, verdict } => match verdict {
-            Some(verdict) => format!("{ending:?}: {verdict}"),
-            None => format!("{ending:?}, before the job started"),
+        Conclusion::Ended { ending, verdict } => match (ending, verdict) {
+            (Ending::Finished, Some(Verdict::ClientFailed { .. }))
+                if outcome.kind() == Some(FailureKind::Job) =>
+            {
+                "the program failed before it submitted a job".to_owned()
+            }
+            (Ending::Finished, Some(verdict)) => verdict.to_string(),
+            (_, Some(verdict)) => format!("{}; the job: {verdict}", why(*ending)),
+            (_, None) if outcome.applications.is_empty() && outcome.jobs.is_empty() => {
+                format!("{}, before the job started", why(*ending))
+            }
+            (_, None) => format!("{}, after the job had started", why(*ending)),
         },
         Conclusion::Detached => format!(
             "not yet: it goes on; attach with `flinkproc deploy --resume {}`",
