@@ -45,6 +45,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "GOOGLE_CLOUD_PROJECT",
         "the Google Cloud project, after FLINKPROC_PROJECT",
     ),
+    (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "the file of Application Default Credentials",
+    ),
+    (
+        "GCE_METADATA_HOST",
+        "host of the metadata server that gives tokens on Google Cloud",
+    ),
     ("CLOUDSDK_CONFIG", "gcloud's configuration directory"),
     (
         "CLOUDSDK_ACTIVE_CONFIG_NAME",
@@ -155,5 +163,28 @@ impl Environment {
         };
         self.path("FLINKPROC_CACHE")
             .unwrap_or_else(|| parent().join("flinkproc"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VARIABLES;
+
+    #[test]
+    fn the_page_of_the_command_line_lists_every_variable() {
+        let page = include_str!("../../../docs/cli.md");
+        let rows = |start: &str| {
+            let rows = page.lines().filter_map(|line| {
+                let (name, meaning) = line.strip_prefix(start)?.split_once("` | ")?;
+                Some((name.to_owned(), meaning.trim_end_matches(" |").to_owned()))
+            });
+            rows.filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+                .collect::<Vec<_>>()
+        };
+        let known: Vec<_> = VARIABLES
+            .iter()
+            .map(|(name, meaning)| ((*name).to_owned(), (*meaning).to_owned()))
+            .collect();
+        assert_eq!(rows("| `"), known);
     }
 }
