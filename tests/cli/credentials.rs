@@ -5,7 +5,7 @@ use super::sound;
 #[tokio::test]
 async fn missing_credentials_are_said_to_be_missing() {
     let (mut home, witness) = sound();
-    home.unset("FLINKPROC_ANONYMOUS");
+    home.set("FLINKPROC_ANONYMOUS", "");
     // Where Google's library asks last.
     home.set("GCE_METADATA_HOST", "127.0.0.1:9");
     for arguments in [
@@ -30,7 +30,7 @@ async fn missing_credentials_are_said_to_be_missing() {
 #[tokio::test]
 async fn a_file_that_holds_no_credentials_is_refused() {
     let (mut home, witness) = sound();
-    home.unset("FLINKPROC_ANONYMOUS");
+    home.set("FLINKPROC_ANONYMOUS", "");
     home.write("key.json", "{\"type\": \"nonsense\"}");
     let file = home.work().join("key.json").display().to_string();
     home.set("GOOGLE_APPLICATION_CREDENTIALS", file);
@@ -42,7 +42,7 @@ async fn a_file_that_holds_no_credentials_is_refused() {
 #[tokio::test]
 async fn expired_credentials_are_refused_before_any_call() {
     let (mut home, witness) = sound();
-    home.unset("FLINKPROC_ANONYMOUS");
+    home.set("FLINKPROC_ANONYMOUS", "");
     // What Google's token server answers once `gcloud auth application-default login` is too long ago.
     let server = wiremock::MockServer::start().await;
     let refusal = serde_json::json!({
@@ -63,6 +63,6 @@ async fn expired_credentials_are_refused_before_any_call() {
     ran.ended_with(3)
         .told(&["error[APP002]", "expired or revoked", "help:"]);
     assert!(!ran.err.contains("s3cret"), "{}", ran.err);
-    assert!(!home.deployments().exists());
+    assert!(!home.state().exists());
     witness.saw_nobody();
 }

@@ -1,7 +1,7 @@
 //! Runs the real binary away from everything of its user: own home, state, cache, environment and working directory.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,14 +51,9 @@ impl Home {
         }
     }
 
-    /// Changes the environment of later runs.
+    /// Changes the environment of later runs; an empty value counts as none.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.variables.insert(name, value.into());
-    }
-
-    /// Takes a variable out of the environment of later runs.
-    pub(crate) fn unset(&mut self, name: &'static str) {
-        self.variables.remove(name);
     }
 
     /// The working directory.
@@ -66,9 +61,9 @@ impl Home {
         self.directory.path().join("work")
     }
 
-    /// The directory of journals.
-    pub(crate) fn deployments(&self) -> PathBuf {
-        Path::new(&self.variables["FLINKPROC_STATE"]).join("deployments")
+    /// The directory of journals, logs and sandboxes.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
     }
 
     /// Writes a file into the working directory.

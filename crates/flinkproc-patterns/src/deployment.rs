@@ -73,6 +73,7 @@ impl Deployment {
         match admit(&plan, journal.as_ref()).await? {
             Admission::Attach(id) => {
                 drop(admission);
+                let options = options.attached(&plan.deployment, &id);
                 let handle = Self::resume(&id, clients, journal, options).await?;
                 return Ok(Started::Running(handle));
             }

@@ -165,8 +165,14 @@ impl Run {
 
     async fn outcome(&self, conclusion: Conclusion, remains: Vec<Remainder>) -> Outcome {
         let progress = self.progress();
-        let over = matches!(&conclusion, Conclusion::Ended { verdict, .. } if *verdict != Some(Verdict::Succeeded));
-        let cause = if over { self.find_cause().await } else { None };
+        // A job that was ended on purpose did not fail.
+        let failed = matches!(&conclusion, Conclusion::Ended { ending: Ending::Finished | Ending::Failed, verdict }
+            if *verdict != Some(Verdict::Succeeded));
+        let cause = if failed {
+            self.find_cause().await
+        } else {
+            None
+        };
         let cluster = progress.clusters.last();
         let jobs = match &progress.evidence {
             Some(evidence) => evidence.flink.iter().map(|job| job.id.clone()).collect(),
