@@ -4,6 +4,7 @@
 //! credentials are Application Default Credentials. Clusters are called `fplive-…` and are deleted again.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(clippy::panic, reason = "a helper that fails fails its test")]
 
 use std::io::Write as _;
 use std::path::Path;
