@@ -70,9 +70,9 @@ pub(crate) fn report(app: &App, outcome: &Outcome) -> u8 {
     let code = outcome.exit_code();
     let text = summary::render(outcome, app.stdio);
     if code == 0 {
-        app.stdio.tell(&text)
+        app.stdio.tell(&text);
     } else {
-        app.stdio.error(&text)
+        app.stdio.error(&text);
     }
     if app.stdio.json() {
         app.stdio
