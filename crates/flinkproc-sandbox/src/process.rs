@@ -15,7 +15,7 @@ use crate::error::SandboxError;
 use crate::machine::{ProcessRef, family};
 
 /// The variable in the environment of everything that a sandbox starts; its value is the sandbox's or cluster's own folder.
-const MARK: &str = "FLINKPROC_SANDBOX";
+pub(crate) const MARK: &str = "FLINKPROC_SANDBOX";
 const RECORD: &str = "processes";
 const KEEPER: &str = include_str!("../recipes/keeper.sh");
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

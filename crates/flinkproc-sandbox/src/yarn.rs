@@ -10,7 +10,7 @@ use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::machine::ProcessRef;
 use crate::parts::{Parts, last_lines};
-use crate::process::Processes;
+use crate::process::{MARK, Processes};
 use crate::xml::configuration;
 
 /// Containers of one NodeManager: a JobManager and two TaskManagers of 1024 MiB each.
@@ -134,7 +134,8 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
         ("yarn.nodemanager.vmem-check-enabled", one("false")),
         (
             "yarn.nodemanager.env-whitelist",
-            one("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST"),
+            // The mark is how containers are found when everything that started them is gone.
+            format!("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST,{MARK}"),
         ),
         // A full disk of the developer is no reason to call the node unhealthy before it is really full.
         (
