@@ -96,6 +96,8 @@ pub(crate) fn conclusion(outcome: &Outcome) -> String {
             }
             (Ending::Finished, Some(verdict)) => verdict.to_string(),
             (_, Some(verdict)) => format!("{}; the job: {verdict}", why(*ending)),
+            // Whoever takes a deployment down may not know how far its run had come.
+            (Ending::Down, None) => why(Ending::Down).to_owned(),
             (_, None) if outcome.applications.is_empty() && outcome.jobs.is_empty() => {
                 format!("{}, before the job started", why(*ending))
             }
