@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use nix::unistd::{Uid, User};
+
 /// Every environment variable that flinkproc reads, with its meaning.
 ///
 /// `FLINKPROC_` variables stand for keys of the spec or for flags; the others are the common ones of this field.
@@ -61,7 +63,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("JAVA_HOME", "the Java that the sandbox uses"),
     ("HOME", "the home directory"),
     ("PATH", "where programs are looked for"),
-    ("USER", "the login name"),
+    (
+        "USER",
+        "the login name; the system's own where it is not set",
+    ),
     ("SSH_AUTH_SOCK", "the SSH agent"),
     (
         "XDG_STATE_HOME",
@@ -133,13 +138,13 @@ impl Environment {
         self.path("HOME").unwrap_or_else(|| PathBuf::from("."))
     }
 
-    /// The login name: that of the environment, else that of the home directory.
+    /// The login name: that of the environment, else the system's for whoever runs this process.
     #[must_use]
     pub fn login_user(&self) -> String {
-        let home = || Some(self.home().file_name()?.to_str()?.to_owned());
+        let system = || User::from_uid(Uid::current()).ok()?.map(|user| user.name);
         self.text("USER")
             .map(str::to_owned)
-            .or_else(home)
+            .or_else(system)
             .unwrap_or_else(|| "root".to_owned())
     }
 
