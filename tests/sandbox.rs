@@ -14,6 +14,8 @@ mod binary;
 mod endings;
 #[path = "support/kernel.rs"]
 mod kernel;
+#[path = "sandbox/kills.rs"]
+mod kills;
 #[path = "support/real.rs"]
 mod real;
 #[path = "support/running.rs"]

@@ -27,7 +27,7 @@ fn counted(pages: &Path) -> BTreeMap<String, u64> {
 }
 
 /// Copies this project's pages and the example into a folder; gives the example's place.
-fn copied(docs: &Path) -> PathBuf {
+pub(crate) fn copied(docs: &Path) -> PathBuf {
     const EXAMPLE: &str = "examples/word-count";
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     std::fs::create_dir_all(docs.join(EXAMPLE)).unwrap();
