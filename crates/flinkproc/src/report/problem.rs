@@ -1,8 +1,6 @@
 //! A failure on the screen: `error[CODE]: …`, its causes, help.
 
-use std::error::Error;
-
-use flinkproc_core::{Explain, FailureKind};
+use flinkproc_core::{Explain, FailureKind, messages};
 use serde::Serialize;
 
 use super::Stdio;
@@ -25,17 +23,8 @@ impl<E: Explain> From<E> for Problem {
 
 impl Problem {
     pub(crate) fn of(error: &dyn Explain) -> Self {
-        let message = error.to_string();
-        let mut causes: Vec<String> = Vec::new();
-        let mut source = Error::source(error);
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Some libraries repeat their source in their own words.
-            if !message.contains(&text) && !causes.contains(&text) {
-                causes.push(text);
-            }
-            source = cause.source();
-        }
+        let mut causes = messages(error);
+        let message = causes.remove(0);
         Self {
             code: error.code().to_string(),
             kind: error.kind(),
