@@ -26,6 +26,8 @@ pub(crate) struct ChangeQuery {
     cluster_uuid: String,
     #[serde(alias = "update_mask")]
     update_mask: String,
+    #[serde(alias = "graceful_decommission_timeout")]
+    graceful_decommission_timeout: String,
 }
 
 type InRegion = Path<(String, String)>;
@@ -94,7 +96,8 @@ pub(crate) async fn update(
 ) -> Result<Json<Value>, ApiFailure> {
     let key = ClusterKey::new(&project, &region, &name);
     let body = read_json(&body)?;
-    let operation = service.update(&key, &body, &query.update_mask, &query.request_id)?;
+    let graceful = &query.graceful_decommission_timeout;
+    let operation = service.update(&key, &body, &query.update_mask, graceful, &query.request_id)?;
     Ok(Json(operation))
 }
 

@@ -72,7 +72,8 @@ pub mod scripted;
 pub use emulator::{Emulator, EmulatorOptions, StartError};
 pub use faults::{FaultEffect, FaultRule, Faults};
 pub use runtime::{
-    ClusterFacts, ClusterRuntime, JobEnd, JobFacts, Machine, Machines, MetadataKey, RuntimeError,
+    ClusterFacts, ClusterRuntime, DriverOutput, JobEnd, JobFacts, Machine, Machines, MetadataKey,
+    RuntimeError, YarnApplication, YarnMemory,
 };
 pub use scripted::{
     Addresses, FlinkScript, ScriptedMachine, ScriptedOptions, ScriptedRuntime, YarnEnd,

@@ -161,9 +161,10 @@ impl Service {
         key: &ClusterKey,
         body: &Value,
         mask: &str,
+        graceful: &str,
         request: &str,
     ) -> Result<Value, ApiFailure> {
-        let plan = |record: &ClusterRecord| Change::plan(record, body, mask).map(Some);
+        let plan = |record: &ClusterRecord| Change::plan(record, body, mask, graceful).map(Some);
         self.transition(key, "", request, OperationKind::Update, plan)
     }
 
@@ -229,7 +230,7 @@ impl Service {
                 let outcome = match (kind, change) {
                     (OperationKind::Stop, _) => runtime.stop(&facts).await.map(|()| Left::Stopped),
                     (_, Some(change)) if change.scales => {
-                        match runtime.scale(&change.facts).await {
+                        match runtime.scale(&change.facts, change.graceful).await {
                             Ok(machines) => Ok(Left::Changed(Box::new(change), Some(machines))),
                             Err(error) => Err(error),
                         }

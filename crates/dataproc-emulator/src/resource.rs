@@ -66,6 +66,9 @@ pub(crate) fn accept(
     let mut software = take_object(&mut config, "softwareConfig");
     facts.properties = text_map(software.get("properties"));
     facts.image = text(&software, "imageVersion").unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+    let components = software.get("optionalComponents").and_then(Value::as_array);
+    let names = components.into_iter().flatten().filter_map(Value::as_str);
+    facts.components = names.map(str::to_owned).collect();
     let image = checked_image(&facts.image, around.runtime_images)?;
     software.insert("imageVersion".to_owned(), json!(image));
 

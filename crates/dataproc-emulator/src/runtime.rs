@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 /// Makes, changes and ends the machines behind the API.
 ///
@@ -35,7 +38,24 @@ pub trait ClusterRuntime: Debug + Send + Sync + 'static {
     async fn delete(&self, cluster: &ClusterFacts) -> Result<(), RuntimeError>;
 
     /// Brings the number of workers to what `cluster` now says and answers with all machines.
-    async fn scale(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError>;
+    ///
+    /// A worker that goes may first end what runs on it, for as long as `graceful` says; zero ends it at once.
+    async fn scale(
+        &self,
+        cluster: &ClusterFacts,
+        graceful: Duration,
+    ) -> Result<Machines, RuntimeError>;
+
+    /// Takes a secondary worker away as Compute Engine does with a preempted machine: at once, without asking.
+    async fn preempt(
+        &self,
+        _cluster: &ClusterFacts,
+        _machine: &str,
+    ) -> Result<Machines, RuntimeError> {
+        Err(RuntimeError::NotEmulated {
+            what: "preempting a machine",
+        })
+    }
 
     /// Stops the machines of a cluster; what is on their disks stays.
     async fn stop(&self, _cluster: &ClusterFacts) -> Result<(), RuntimeError> {
@@ -65,15 +85,90 @@ pub trait ClusterRuntime: Debug + Send + Sync + 'static {
     /// Whether a YARN application runs on the cluster: then its idle timer does not run.
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool;
 
-    /// Runs a job of the Jobs API to its end; its driver's output goes to `job.output_uri`.
+    /// Runs a job of the Jobs API to its end; what its driver prints goes to `output` while it is printed.
+    ///
+    /// A type of job that this runtime has no runner for is refused with [`RuntimeError::NotEmulated`]. Several jobs may run
+    /// on one cluster at a time. When the future is dropped, the driver is ended.
     async fn run_job(
         &self,
         _cluster: &ClusterFacts,
         _job: &JobFacts,
+        _output: &DriverOutput,
     ) -> Result<JobEnd, RuntimeError> {
         Err(RuntimeError::NotEmulated {
             what: "running a job of the Jobs API",
         })
+    }
+
+    /// Asks the driver of a job to end, as a terminal would, and makes it end if it does not; [`run_job`](Self::run_job)
+    /// answers then. Idempotent; a job that has ended is no error.
+    async fn cancel_job(&self, _cluster: &ClusterFacts, _job: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    /// The YARN applications that a job has started so far.
+    async fn job_applications(
+        &self,
+        _cluster: &ClusterFacts,
+        _job: &JobFacts,
+    ) -> Vec<YarnApplication> {
+        Vec::new()
+    }
+
+    /// What YARN has and wants of memory, by which clusters are scaled; `None` where no YARN runs.
+    async fn yarn_memory(&self, _cluster: &ClusterFacts) -> Option<YarnMemory> {
+        None
+    }
+
+    /// What a look at the cluster finds, as a gzipped tar archive.
+    async fn diagnose(&self, _cluster: &ClusterFacts) -> Result<Bytes, RuntimeError> {
+        Err(RuntimeError::NotEmulated {
+            what: "diagnosing a cluster",
+        })
+    }
+}
+
+/// A YARN application of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct YarnApplication {
+    /// Its name.
+    pub name: String,
+    /// Its state in YARN's own word, such as `RUNNING`; a finished one may be `FINISHED`, `FAILED` or `KILLED`.
+    pub state: String,
+    /// How far it is, from 0 to 1.
+    pub progress: f32,
+    /// Where its web page is.
+    pub tracking_url: Option<String>,
+}
+
+/// The memory of a cluster's YARN, in MiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct YarnMemory {
+    /// What no container holds.
+    pub available: u64,
+    /// What containers hold.
+    pub allocated: u64,
+    /// What applications wait for.
+    pub pending: u64,
+}
+
+/// Takes what a job's driver prints. Handles share it.
+#[derive(Clone, Debug)]
+pub struct DriverOutput(mpsc::Sender<Bytes>);
+
+impl DriverOutput {
+    /// An output, and the end where it comes out.
+    ///
+    /// So many pieces may wait; then writing waits too.
+    #[must_use]
+    pub fn channel(pieces: usize) -> (Self, mpsc::Receiver<Bytes>) {
+        let (sender, receiver) = mpsc::channel(pieces.max(1));
+        (Self(sender), receiver)
+    }
+
+    /// Hands a piece on; when nobody reads any more, it is dropped.
+    pub async fn write(&self, piece: impl Into<Bytes> + Send) {
+        self.0.send(piece.into()).await.ok();
     }
 }
 
@@ -105,8 +200,12 @@ pub struct ClusterFacts {
     pub metadata: BTreeMap<String, String>,
     /// The cluster's labels.
     pub labels: BTreeMap<String, String>,
+    /// The optional components asked for, such as `PIG`.
+    pub components: Vec<String>,
     /// Where Cloud Storage is for this cluster, such as `http://127.0.0.1:4443`; `None` where there is none.
     pub storage_endpoint: Option<String>,
+    /// Where the metadata server of its machines is, such as `127.0.0.1:8090`; `None` where there is none.
+    pub metadata_host: Option<String>,
     /// The whole resource, as the API would answer it.
     pub resource: serde_json::Value,
 }
@@ -128,7 +227,9 @@ impl ClusterFacts {
             properties: BTreeMap::new(),
             metadata: BTreeMap::new(),
             labels: BTreeMap::new(),
+            components: Vec::new(),
             storage_endpoint: None,
+            metadata_host: None,
             resource: serde_json::Value::Null,
         }
     }
@@ -166,6 +267,8 @@ pub struct Machines {
     ///
     /// A runtime may give several names one address: a worker that has no machine of its own is told with the master's.
     pub machines: Vec<Machine>,
+    /// Web pages by their name as the component gateway has it, such as `YARN ResourceManager`, with their URLs.
+    pub web_pages: BTreeMap<String, String>,
 }
 
 impl Machines {
@@ -184,6 +287,7 @@ impl Machines {
         };
         Self {
             machines: names.into_iter().flatten().map(machine).collect(),
+            web_pages: BTreeMap::new(),
         }
     }
 }
@@ -214,10 +318,25 @@ pub struct MetadataKey {
 pub struct JobFacts {
     /// Its id.
     pub id: String,
+    /// The field of the resource that says its type, such as `pigJob`.
+    pub kind: String,
+    /// The YARN tag by which its applications are told from others'.
+    pub tag: String,
     /// The whole resource.
     pub resource: serde_json::Value,
-    /// Where the driver's output goes, in numbered objects.
-    pub output_uri: String,
+}
+
+impl JobFacts {
+    /// A job by its id, its type's field and its resource.
+    #[must_use]
+    pub fn new(id: &str, kind: &str, resource: serde_json::Value) -> Self {
+        Self {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            tag: format!("dataproc_job_{id}"),
+            resource,
+        }
+    }
 }
 
 /// How a job of the Jobs API ended.

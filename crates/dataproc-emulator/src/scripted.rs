@@ -188,7 +188,11 @@ impl ClusterRuntime for ScriptedRuntime {
         Ok(())
     }
 
-    async fn scale(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
+    async fn scale(
+        &self,
+        cluster: &ClusterFacts,
+        _graceful: Duration,
+    ) -> Result<Machines, RuntimeError> {
         let machine = self.lock().machines.get(&cluster.uuid).cloned();
         let address = machine.as_ref().map(|m| m.address());
         let address = address.unwrap_or_else(|| std::net::Ipv4Addr::LOCALHOST.into());
@@ -205,7 +209,7 @@ impl ClusterRuntime for ScriptedRuntime {
     }
 
     async fn start(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
-        self.scale(cluster).await
+        self.scale(cluster, Duration::ZERO).await
     }
 
     async fn set_keys(

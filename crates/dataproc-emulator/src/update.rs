@@ -1,5 +1,7 @@
 //! Changes to a running cluster: which fields may change, and what each change leaves.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,7 @@ use crate::resource::{
     check_lifetime, checked_labels, checked_secondary, checked_workers, count, fill_groups,
 };
 use crate::runtime::ClusterFacts;
-use crate::schema::{camel, canonical_cluster, snake};
+use crate::schema::{camel, canonical_cluster, duration_millis, snake};
 use crate::service::ClusterRecord;
 
 /// The paths that the service lets a client change.
@@ -23,6 +25,24 @@ const CHANGEABLE: &[&str] = &[
     "config.lifecycle_config.auto_delete_time",
 ];
 
+/// Reads `gracefulDecommissionTimeout`: none, or up to a day.
+fn graceful_timeout(text: &str) -> Result<Duration, ApiFailure> {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    if text.is_empty() {
+        return Ok(Duration::ZERO);
+    }
+    duration_millis(text)
+        .and_then(|millis| u64::try_from(millis).ok())
+        .filter(|millis| *millis <= DAY)
+        .map(Duration::from_millis)
+        .ok_or_else(|| {
+            ApiFailure::invalid_field(
+                "graceful_decommission_timeout",
+                format!("Invalid graceful decommission timeout '{text}': from 0s to 86400s"),
+            )
+        })
+}
+
 /// A checked change.
 #[derive(Debug)]
 pub(crate) struct Change {
@@ -30,6 +50,8 @@ pub(crate) struct Change {
     pub(crate) facts: ClusterFacts,
     /// Whether machines come or go.
     pub(crate) scales: bool,
+    /// How long workers that go may go on with what runs on them.
+    pub(crate) graceful: Duration,
     resource: Map<String, Value>,
     renews_age: bool,
 }
@@ -40,7 +62,9 @@ impl Change {
         record: &ClusterRecord,
         body: &Value,
         mask: &str,
+        graceful: &str,
     ) -> Result<Self, ApiFailure> {
+        let graceful = graceful_timeout(graceful)?;
         let body = Value::Object(canonical_cluster(body)?);
         let mut resource = record.resource().clone();
         let paths: Vec<String> = mask
@@ -86,6 +110,7 @@ impl Change {
         facts.resource = Value::Object(resource.clone());
         let counts = |facts: &ClusterFacts| (facts.workers, facts.secondary_workers);
         Ok(Self {
+            graceful,
             scales: counts(&facts) != counts(&record.facts),
             renews_age: paths.iter().any(|path| path.contains("lifecycle")),
             facts,

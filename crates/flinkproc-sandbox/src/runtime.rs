@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dataproc_emulator::runtime::{
@@ -159,7 +160,11 @@ impl ClusterRuntime for SandboxRuntime {
         Ok(())
     }
 
-    async fn scale(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
+    async fn scale(
+        &self,
+        cluster: &ClusterFacts,
+        _graceful: Duration,
+    ) -> Result<Machines, RuntimeError> {
         let found = self.find(cluster)?;
         found
             .scale(&self.shared, cluster)
