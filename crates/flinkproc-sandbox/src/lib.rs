@@ -24,13 +24,16 @@
 //! In reading order: [`prerequisites`] (what the machine must have), [`progress`] (what is told meanwhile), `cache` and [`parts`]
 //! (what is downloaded), [`machine`] (what the kernel says of processes and sockets), `process` (starting and ending), [`address`],
 //! `layout`, `xml`, `yarn`, `flink`, `sshd` (one service each), `cluster` (all of them together), [`runtime`] (clusters as the
-//! emulator wants them), [`sandbox`] (everything at once), [`error`].
+//! emulator wants them), [`folder`] and [`servers`] (what every sandbox has), [`sandbox`] (everything at once),
+//! [`control_plane`] (the servers alone), [`usage`] (what a sandbox takes), [`error`].
 
 pub mod address;
 mod cache;
 mod cluster;
+pub mod control_plane;
 pub mod error;
 mod flink;
+pub mod folder;
 mod layout;
 pub mod machine;
 pub mod parts;
@@ -39,14 +42,20 @@ mod process;
 pub mod progress;
 pub mod runtime;
 pub mod sandbox;
+pub mod servers;
 mod sshd;
+pub mod usage;
 mod xml;
 mod yarn;
 
 pub use address::ssh_port;
+pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use error::SandboxError;
+pub use folder::clean_up_killed;
 pub use parts::Parts;
 pub use prerequisites::{Environment, Interpreter, Missing, Needs, Prerequisites};
 pub use progress::{PartName, Progress, ProgressSink};
 pub use runtime::SandboxRuntime;
 pub use sandbox::{Sandbox, SandboxOptions};
+pub use servers::ServerOptions;
+pub use usage::Usage;

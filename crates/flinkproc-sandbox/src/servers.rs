@@ -1,0 +1,75 @@
+//! The two servers in front of a sandbox's clusters: Cloud Storage, and everything else that a deployment calls.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dataproc_emulator::runtime::ClusterRuntime;
+use dataproc_emulator::{Emulator, EmulatorOptions};
+use flinkproc_core::BucketName;
+
+use crate::error::SandboxError;
+
+/// How the servers are opened.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// The port of the API; 0 for any free one.
+    pub port: u16,
+    /// The port of the storage server; 0 for any free one.
+    pub storage_port: u16,
+    /// Where the storage server keeps its objects; in the sandbox's own folder, and gone with it, when `None`.
+    pub storage: Option<PathBuf>,
+}
+
+/// Both servers.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) storage: gcs_emulator::Emulator,
+    pub(crate) api: Emulator,
+}
+
+impl Servers {
+    /// Opens the storage server, has the runtime made for it, and opens the API in front of that.
+    pub(crate) async fn open<R: ClusterRuntime>(
+        options: &ServerOptions,
+        folder: &Path,
+        runtime: impl FnOnce(&str) -> R,
+    ) -> Result<(Self, Arc<R>), SandboxError> {
+        let root = options.storage.clone();
+        let root = root.unwrap_or_else(|| folder.join("storage"));
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let wish = gcs_emulator::Options::new(root).listen(at(options.storage_port));
+        let storage = gcs_emulator::Emulator::start(wish)
+            .await
+            .map_err(|error| not_served("storage server", error))?;
+        let runtime = Arc::new(runtime(&storage.url()));
+        let wish = EmulatorOptions::default()
+            .listen(at(options.port))
+            .storage(storage.url());
+        let api = Emulator::start(runtime.clone(), wish)
+            .await
+            .map_err(|error| not_served("Dataproc API", error))?;
+        Ok((Self { storage, api }, runtime))
+    }
+
+    pub(crate) fn ensure_bucket(&self, bucket: &BucketName) -> Result<(), SandboxError> {
+        match self.storage.create_bucket(bucket.as_str()) {
+            Ok(()) | Err(gcs_emulator::Failure::Conflict(_)) => Ok(()),
+            Err(failure) => Err(SandboxError::Bucket {
+                bucket: bucket.to_string(),
+                detail: failure.to_string(),
+            }),
+        }
+    }
+}
+
+fn not_served(
+    server: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> SandboxError {
+    SandboxError::NotServed {
+        server,
+        source: Box::new(source),
+    }
+}
