@@ -7,14 +7,27 @@ use serde_json::{Map, Value};
 
 use crate::failure::ApiFailure;
 
-/// The messages and enums of the resource `Cluster`.
-static CLUSTER: LazyLock<Schema> =
-    LazyLock::new(|| Schema::parse(include_str!("cluster_schema.txt")));
+/// The messages and enums of the resources.
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    Schema::parse(concat!(
+        include_str!("cluster_schema.txt"),
+        include_str!("job_schema.txt"),
+    ))
+});
 
 /// Checks a `Cluster` resource and brings it into its canonical form: lowerCamelCase keys, enums by name, 64-bit numbers
 /// as text, nothing that is null.
 pub(crate) fn canonical_cluster(body: &Value) -> Result<Map<String, Value>, ApiFailure> {
-    match CLUSTER.message("Cluster", body, "cluster")? {
+    canonical("Cluster", body, "cluster")
+}
+
+/// The same for any message of the tables; `path` is what errors call it.
+pub(crate) fn canonical(
+    message: &str,
+    body: &Value,
+    path: &str,
+) -> Result<Map<String, Value>, ApiFailure> {
+    match SCHEMA.message(message, body, path)? {
         Value::Object(fields) => Ok(fields),
         _ => Ok(Map::new()),
     }
