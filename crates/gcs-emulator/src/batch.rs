@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -53,7 +52,7 @@ fn one(server: Arc<Server>, request: Request<Body>) -> BoxFuture<'static, Respon
         if request.uri().path().starts_with("/batch") {
             return Failure::Invalid("a batch holds no batches".to_owned()).into_response();
         }
-        call::answer(State(server), request).await
+        call::answer(&server, request).await
     })
 }
 

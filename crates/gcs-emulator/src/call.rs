@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -33,10 +33,10 @@ pub(crate) struct Call {
 }
 
 /// Answers any request.
-pub(crate) async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
+pub(crate) async fn answer(server: &Arc<Server>, request: Request) -> Response {
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let response = match take_apart(server, request) {
+    let response = match take_apart(Arc::clone(server), request) {
         Ok((target, call)) => route(target, call).await,
         Err(failure) => Err(failure),
     };

@@ -2,7 +2,10 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::guard::Refused;
 
 /// A refusal, answered as Google's JSON error body.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +18,7 @@ pub enum Failure {
     #[error("{0}")]
     Conflict(String),
     /// A precondition does not hold.
-    #[error("at least one of the pre-conditions you specified did not hold")]
+    #[error("At least one of the pre-conditions you specified did not hold.")]
     PreconditionFailed,
     /// What was asked for has not changed (`ifGenerationNotMatch` on a read).
     #[error("not modified")]
@@ -23,8 +26,11 @@ pub enum Failure {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A parameter or a field that the call needs is missing.
+    #[error("Required parameter: {0}")]
+    Required(&'static str),
     /// The wanted bytes lie behind the object's end.
-    #[error("the requested range cannot be satisfied for an object of {0} bytes")]
+    #[error("The requested range cannot be satisfied for an object of {0} bytes.")]
     RangeNotSatisfiable(u64),
     /// The upload session was cancelled.
     #[error("the upload session was cancelled")]
@@ -32,6 +38,12 @@ pub enum Failure {
     /// The client went away before its body was whole.
     #[error("the request body ended early")]
     BodyEndedEarly,
+    /// A body that is not an object's content is longer than the service takes.
+    #[error("Request is too large.")]
+    TooLarge,
+    /// The caller may not call.
+    #[error("{0}")]
+    Refused(#[from] Refused),
     /// The real service knows this call; the emulator does not.
     #[error("not emulated: {0}")]
     NotEmulated(String),
@@ -50,15 +62,53 @@ impl Failure {
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "conditionNotMet"),
             Self::NotModified => (StatusCode::NOT_MODIFIED, "notModified"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            Self::Required(_) => (StatusCode::BAD_REQUEST, "required"),
             Self::RangeNotSatisfiable(_) => (
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "requestedRangeNotSatisfiable",
             ),
             Self::SessionCancelled => (client_closed_request(), "clientClosedRequest"),
             Self::BodyEndedEarly => (StatusCode::BAD_REQUEST, "badRequest"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "uploadTooLarge"),
+            Self::Refused(Refused::NoToken) => (StatusCode::UNAUTHORIZED, "required"),
+            Self::Refused(Refused::WrongToken) => (StatusCode::UNAUTHORIZED, "authError"),
+            Self::Refused(Refused::ForeignHost) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotEmulated(_) => (StatusCode::NOT_IMPLEMENTED, "notImplemented"),
             Self::Disk(_) => (StatusCode::INTERNAL_SERVER_ERROR, "backendError"),
         }
+    }
+
+    /// The words for the client.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Disk(source) => {
+                tracing::error!(error = %source, "disk failure");
+                format!("{self}: {source}")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Where in the request the trouble lies: kind of place and its name.
+    const fn place(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::PreconditionFailed => Some(("header", "If-Match")),
+            Self::Refused(Refused::NoToken | Refused::WrongToken) => {
+                Some(("header", "Authorization"))
+            }
+            Self::Required(name) => Some(("parameter", name)),
+            _ => None,
+        }
+    }
+
+    fn json(&self, status: StatusCode, reason: &str) -> Value {
+        let message = self.message();
+        let mut error = json!({"message": message, "domain": "global", "reason": reason});
+        if let Some((kind, name)) = self.place() {
+            error["locationType"] = kind.into();
+            error["location"] = name.into();
+        }
+        json!({"error": {"code": status.as_u16(), "message": message, "errors": [error]}})
     }
 }
 
@@ -73,33 +123,26 @@ const fn client_closed_request() -> StatusCode {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, reason) = self.status();
-        if let Self::Disk(source) = &self {
-            tracing::error!(error = %source, "disk failure");
-        }
-        let message = match &self {
-            Self::Disk(source) => format!("{self}: {source}"),
-            other => other.to_string(),
-        };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status;
         if status == StatusCode::NOT_MODIFIED {
             return response;
         }
+        let headers = response.headers_mut();
         if let Self::RangeNotSatisfiable(size) = &self
             && let Ok(value) = format!("bytes */{size}").parse()
         {
-            response.headers_mut().insert(header::CONTENT_RANGE, value);
+            headers.insert(header::CONTENT_RANGE, value);
         }
-        let body = serde_json::json!({"error": {
-            "code": status.as_u16(),
-            "message": message,
-            "errors": [{"message": message, "domain": "global", "reason": reason}],
-        }});
-        response.headers_mut().insert(
+        if status == StatusCode::UNAUTHORIZED {
+            let realm = HeaderValue::from_static("Bearer realm=\"https://accounts.google.com/\"");
+            headers.insert(header::WWW_AUTHENTICATE, realm);
+        }
+        headers.insert(
             header::CONTENT_TYPE,
-            header::HeaderValue::from_static("application/json; charset=UTF-8"),
+            HeaderValue::from_static("application/json; charset=UTF-8"),
         );
-        *response.body_mut() = Body::from(body.to_string());
+        *response.body_mut() = Body::from(self.json(status, reason).to_string());
         response
     }
 }

@@ -34,9 +34,13 @@
 
 mod batch;
 mod call;
+pub mod connection;
 mod copy;
+mod door;
 mod download;
 pub mod failure;
+pub mod faults;
+pub mod guard;
 mod incoming;
 mod listing;
 mod multipart;
@@ -46,8 +50,11 @@ pub mod preconditions;
 pub mod server;
 mod session;
 pub mod store;
+pub mod strike;
 mod upload;
 
 pub use failure::Failure;
-pub use server::{Emulator, Options, StartError, router};
+pub use faults::{FaultEffect, FaultRule, Faults};
+pub use guard::Guard;
+pub use server::{Emulator, Options, StartError};
 pub use store::Store;

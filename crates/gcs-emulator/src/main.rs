@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use gcs_emulator::faults::read_rules;
 use gcs_emulator::{Emulator, Options};
 
 /// Cloud Storage's JSON API on a folder.
@@ -24,6 +25,18 @@ struct Arguments {
     /// Bucket to make unless it is there; may be given several times
     #[arg(long = "bucket")]
     buckets: Vec<String>,
+    /// Answer only to calls that bring this as `Authorization: Bearer TOKEN`; read from the file after an `@`, so that it
+    /// shows in no list of processes
+    #[arg(
+        long,
+        value_name = "TOKEN|@FILE",
+        env = "GCS_EMULATOR_TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+    /// JSON list of rules by which calls go wrong
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Tell every request on stderr
     #[arg(long, short)]
     verbose: bool,
@@ -57,12 +70,32 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(url) = arguments.public_url {
         options = options.public_url(url);
     }
+    let closed = arguments.token.is_some();
+    if let Some(token) = arguments.token {
+        options = match token.strip_prefix('@') {
+            Some(file) => options.token(std::fs::read_to_string(file)?.trim()),
+            None => options.token(token),
+        };
+    }
+    if let Some(file) = arguments.faults {
+        options = options.faults(read_rules(&std::fs::read_to_string(file)?)?);
+    }
     let mut emulator = Emulator::start(options).await?;
     for bucket in &arguments.buckets {
         emulator.create_bucket(bucket)?;
     }
     // The one line on stdout is for whoever started it with port 0.
     writeln!(std::io::stdout(), "{}", emulator.url())?;
+    let who = if closed {
+        "whoever has the token may call"
+    } else {
+        "every program on this machine may call; --token closes it"
+    };
+    writeln!(
+        std::io::stderr(),
+        "Cloud Storage emulator at {}: {who}",
+        emulator.url()
+    )?;
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}

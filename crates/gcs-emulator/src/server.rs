@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::call;
+use crate::connection::{Connection, LoopbackListener};
+use crate::door;
 use crate::failure::Failure;
+use crate::faults::{FaultRule, Faults};
+use crate::guard::Guard;
 use crate::session::Sessions;
 use crate::store::Store;
 
@@ -27,6 +29,8 @@ pub struct Options {
     root: PathBuf,
     listen: SocketAddr,
     public_url: Option<String>,
+    guard: Guard,
+    faults: Faults,
 }
 
 impl Options {
@@ -36,6 +40,8 @@ impl Options {
             root: root.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
+            guard: Guard::open(),
+            faults: Faults::default(),
         }
     }
 
@@ -51,6 +57,23 @@ impl Options {
     #[must_use]
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
+        self
+    }
+
+    /// Answers only to those who bring this token, as `Authorization: Bearer TOKEN`. Without one it answers to every
+    /// program on this machine that names it by a loopback address.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.guard = Guard::with_token(token);
+        self
+    }
+
+    /// Makes calls go wrong; see [`faults`](crate::faults).
+    #[must_use]
+    pub fn faults(self, rules: impl IntoIterator<Item = FaultRule>) -> Self {
+        for rule in rules {
+            self.faults.add(rule);
+        }
         self
     }
 }
@@ -87,19 +110,8 @@ pub(crate) struct Server {
     pub(crate) sessions: Sessions,
     pub(crate) public_url: Option<String>,
     pub(crate) port: u16,
-}
-
-/// The calls as a router, to be served by the caller or put behind layers of its own.
-///
-/// `port` is the one it will be reached at: some clients leave it out of their `Host` header.
-pub fn router(store: Arc<Store>, port: u16, public_url: Option<String>) -> Router {
-    let server = Arc::new(Server {
-        store,
-        sessions: Sessions::default(),
-        public_url,
-        port,
-    });
-    Router::new().fallback(call::answer).with_state(server)
+    pub(crate) guard: Guard,
+    pub(crate) faults: Faults,
 }
 
 /// A running emulator. Dropped, it takes no new requests and ends when those under way are done.
@@ -107,6 +119,7 @@ pub fn router(store: Arc<Store>, port: u16, public_url: Option<String>) -> Route
 pub struct Emulator {
     address: SocketAddr,
     store: Arc<Store>,
+    faults: Faults,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -121,6 +134,8 @@ impl Emulator {
             root,
             listen,
             public_url,
+            guard,
+            faults,
         } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
@@ -132,14 +147,19 @@ impl Emulator {
         };
         let listener = TcpListener::bind(listen).await.map_err(in_address)?;
         let address = listener.local_addr().map_err(in_address)?;
-        let router = router(Arc::clone(&store), address.port(), public_url);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY");
-            }
+        let listener = LoopbackListener::new(listener).ok_or(StartError::NotLoopback(address))?;
+        let server = Arc::new(Server {
+            store: Arc::clone(&store),
+            sessions: Sessions::default(),
+            public_url,
+            port: address.port(),
+            guard,
+            faults: faults.clone(),
         });
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let router = Router::new().fallback(door::enter).with_state(server);
+        let service = router.into_make_service_with_connect_info::<Connection>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
             let _ = stopped.await;
         });
         let task = tokio::spawn(async move {
@@ -150,6 +170,7 @@ impl Emulator {
         Ok(Self {
             address,
             store,
+            faults,
             stop: Some(stop),
             task,
         })
@@ -165,6 +186,12 @@ impl Emulator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The rules by which calls go wrong; they may be added and ended while it runs.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Makes a bucket unless it is there.
