@@ -404,8 +404,9 @@ impl Service {
             let mut wanted = Vec::new();
             for (key, record) in &state.clusters {
                 let project = state.projects.get(&key.project).unwrap_or(&none);
+                let logins = state.logins.keys(&key.project, now);
                 for machine in &record.machines {
-                    let keys = machine.keys(project, now);
+                    let keys = machine.keys(project, &logins, now);
                     if keys != machine.admitted {
                         let name = machine.name.clone();
                         wanted.push((key.clone(), record.facts.clone(), name, keys));

@@ -16,7 +16,7 @@ use crate::faults::Faults;
 use crate::lifecycle::snapshot;
 use crate::routes::router;
 use crate::runtime::ClusterRuntime;
-use crate::server::{Connection, LoopbackListener};
+use crate::server::serve;
 use crate::service::Service;
 use crate::timers;
 
@@ -31,6 +31,13 @@ pub struct EmulatorOptions {
     pub listen: SocketAddr,
     /// Where Cloud Storage is for the clusters, such as `http://127.0.0.1:4443`.
     pub storage_endpoint: Option<String>,
+    /// The login name that OS Login gives every account, for machines that know only one user; derived from the account
+    /// when absent.
+    pub login_user: Option<String>,
+    /// What every call must bring as `Authorization: Bearer`; when absent, anybody on this machine may call.
+    pub token: Option<String>,
+    /// How long a client may take to send the head of a request, and as long again for its body.
+    pub patience: Duration,
 }
 
 impl Default for EmulatorOptions {
@@ -38,6 +45,9 @@ impl Default for EmulatorOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             storage_endpoint: None,
+            login_user: None,
+            token: None,
+            patience: Duration::from_secs(30),
         }
     }
 }
@@ -54,6 +64,27 @@ impl EmulatorOptions {
     #[must_use]
     pub fn storage(mut self, endpoint: impl Into<String>) -> Self {
         self.storage_endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Gives every account of OS Login this login name.
+    #[must_use]
+    pub fn login_user(mut self, name: impl Into<String>) -> Self {
+        self.login_user = Some(name.into());
+        self
+    }
+
+    /// Gives clients so long to send a request's head, and as long again for its body.
+    #[must_use]
+    pub const fn patience(mut self, span: Duration) -> Self {
+        self.patience = span;
+        self
+    }
+
+    /// Lets only those call who bring this token.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
         self
     }
 }
@@ -103,19 +134,10 @@ impl Emulator {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let service = Arc::new(Service::new(runtime, options.storage_endpoint));
-        let (stopping, mut stopped) = watch::channel(false);
-        let app = router(Arc::clone(&service)).into_make_service_with_connect_info::<Connection>();
-        let serving = tokio::spawn(async move {
-            let shutdown = async move {
-                // An error means that the handle was dropped, which ends the serving too.
-                stopped.wait_for(|stop| *stop).await.ok();
-            };
-            let server = axum::serve(LoopbackListener(listener), app);
-            if let Err(error) = server.with_graceful_shutdown(shutdown).await {
-                tracing::error!(%error, "the emulator ended");
-            }
-        });
+        let service = Arc::new(Service::new(runtime, options));
+        let (stopping, stopped) = watch::channel(false);
+        let app = router(Arc::clone(&service));
+        let serving = tokio::spawn(serve(listener, app, service.patience, stopped));
         let timers = tokio::spawn(timers::watch(Arc::clone(&service)));
         Ok(Self {
             service,

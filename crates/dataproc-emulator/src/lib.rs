@@ -43,6 +43,7 @@
 pub mod runtime;
 
 pub mod emulator;
+mod access;
 mod server;
 
 mod routes;
@@ -50,6 +51,8 @@ mod routes;
 mod clusters;
 mod compute;
 mod operations;
+mod os_login;
+mod os_login_profile;
 
 mod lifecycle;
 mod machines;

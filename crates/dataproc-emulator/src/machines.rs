@@ -43,21 +43,34 @@ impl MachineRecord {
 
     /// Whether the machine publishes guest attributes.
     pub(crate) fn publishes(&self, project: &Metadata) -> bool {
-        is_true(
-            self.metadata
-                .get("enable-guest-attributes")
-                .or_else(|| project.get("enable-guest-attributes")),
-        )
+        self.is_on(project, "enable-guest-attributes")
     }
 
-    /// The keys that may enter at `now`: none where OS Login is on, the project's too unless they are blocked.
-    pub(crate) fn keys(&self, project: &Metadata, now: Timestamp) -> Vec<MetadataKey> {
-        let os_login = self
-            .metadata
-            .get("enable-oslogin")
-            .or_else(|| project.get("enable-oslogin"));
-        if is_true(os_login) {
-            return Vec::new();
+    /// Whether an entry of the metadata is on; the machine's own goes before the project's.
+    fn is_on(&self, project: &Metadata, key: &str) -> bool {
+        is_true(self.metadata.get(key).or_else(|| project.get(key)))
+    }
+
+    /// The keys that may enter at `now`.
+    ///
+    /// With OS Login those are `logins` alone, and none where it asks for more than a key. Without, they are those of the
+    /// metadata, the project's too unless they are blocked.
+    pub(crate) fn keys(
+        &self,
+        project: &Metadata,
+        logins: &[MetadataKey],
+        now: Timestamp,
+    ) -> Vec<MetadataKey> {
+        if self.is_on(project, "enable-oslogin") {
+            let more = [
+                "enable-oslogin-2fa",
+                "enable-oslogin-sk",
+                "enable-oslogin-certificates",
+            ];
+            return match more.iter().any(|key| self.is_on(project, key)) {
+                true => Vec::new(),
+                false => logins.to_vec(),
+            };
         }
         let own = self.metadata.get("ssh-keys").unwrap_or_default();
         let shared = match is_true(self.metadata.get("block-project-ssh-keys")) {
@@ -72,7 +85,7 @@ impl MachineRecord {
 
     /// The next time at which one of its keys expires.
     pub(crate) fn next_expiry(&self, project: &Metadata, now: Timestamp) -> Option<Timestamp> {
-        let keys = self.keys(project, now);
+        let keys = self.keys(project, &[], now);
         keys.iter().filter_map(|key| expiry(&key.key)?.ok()).min()
     }
 }
@@ -189,7 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::{MachineRecord, Metadata};
-    use crate::runtime::{ClusterFacts, Machine};
+    use crate::runtime::{ClusterFacts, Machine, MetadataKey};
 
     fn metadata(items: &[(&str, &str)]) -> Metadata {
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
@@ -205,7 +218,11 @@ mod tests {
         let mut record = MachineRecord::new(machine, &ClusterFacts::new("p", "r", "c", "u"));
         record.metadata = metadata(own);
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let keys = record.keys(&metadata(project), now);
+        let login = MetadataKey {
+            user: "me_example_com".to_owned(),
+            key: "ssh-ed25519 CCCC".to_owned(),
+        };
+        let keys = record.keys(&metadata(project), &[login], now);
         keys.into_iter().map(|key| key.user).collect()
     }
 
@@ -229,7 +246,14 @@ mod tests {
         assert_eq!(users(&[own], &project), ["young", "plain", "shared"]);
         let blocked = ("block-project-ssh-keys", "TRUE");
         assert_eq!(users(&[own, blocked], &project), ["young", "plain"]);
-        assert!(users(&[own, ("enable-oslogin", "TRUE")], &project).is_empty());
+        let os_login = ("enable-oslogin", "TRUE");
+        assert_eq!(users(&[own, os_login], &project), ["me_example_com"]);
+        let second_factor = ("enable-oslogin-2fa", "TRUE");
+        assert!(users(&[own, os_login, second_factor], &project).is_empty());
+        let all = [("enable-oslogin", "TRUE"), project[0]];
+        assert_eq!(users(&[own], &all), ["me_example_com"]);
+        let off = ("enable-oslogin", "FALSE");
+        assert_eq!(users(&[own, off], &all), ["young", "plain", "shared"]);
     }
 
     #[test]

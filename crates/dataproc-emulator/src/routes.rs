@@ -4,22 +4,29 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::failure::{ApiFailure, Code};
 use crate::service::Service;
-use crate::{admin, clusters, compute, faults, operations};
+use crate::{access, admin, clusters, compute, faults, operations, os_login};
 
 /// Every call that is emulated; fault rules do not reach the emulator's own calls.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let google = Router::new()
         .merge(dataproc())
         .merge(compute_engine())
+        .merge(os_login())
         .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(from_fn(access::reword))
         .layer(from_fn_with_state(Arc::clone(&service), faults::layer));
     own()
         .fallback_service(google.with_state(Arc::clone(&service)))
+        .layer(from_fn_with_state(Arc::clone(&service), access::layer))
+        // The layer above has read the body and knows its own limit.
+        .layer(DefaultBodyLimit::disable())
         .with_state(service)
 }
 
@@ -86,6 +93,30 @@ fn compute_engine() -> Router<Arc<Service>> {
         )
 }
 
+fn os_login() -> Router<Arc<Service>> {
+    let versions = ["v1", "v1beta", "v1alpha"];
+    versions.into_iter().fold(Router::new(), |router, version| {
+        let user = format!("/{version}/users/{{user}}");
+        router
+            .route(&user, post(os_login::act))
+            .route(
+                &format!("{user}/loginProfile"),
+                get(os_login::login_profile),
+            )
+            .route(&format!("{user}/sshPublicKeys"), post(os_login::create_key))
+            .route(
+                &format!("{user}/sshPublicKeys/{{fingerprint}}"),
+                get(os_login::get_key)
+                    .patch(os_login::patch_key)
+                    .delete(os_login::delete_key),
+            )
+            .route(
+                &format!("{user}/projects/{{project}}"),
+                post(os_login::provision_account).delete(os_login::delete_account),
+            )
+    })
+}
+
 fn own() -> Router<Arc<Service>> {
     const OWN: &str = "/emulator/v1";
     Router::new()
@@ -106,7 +137,7 @@ async fn unknown(request: Request) -> ApiFailure {
     if path.starts_with("/compute/v1/") {
         return ApiFailure::not_emulated(&call).of_compute("notImplemented");
     }
-    if path.starts_with("/v1/projects/") {
+    if path.starts_with("/v1/projects/") || path.contains("/users/") {
         return ApiFailure::not_emulated(&call);
     }
     ApiFailure::new(

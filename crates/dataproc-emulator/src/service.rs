@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use gcs_emulator::Guard;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -12,10 +14,12 @@ use uuid::Uuid;
 
 use crate::clock::EmulatorClock;
 use crate::compute::ComputeOperation;
+use crate::emulator::EmulatorOptions;
 use crate::failure::{ApiFailure, Code};
 use crate::faults::Faults;
 use crate::machines::{MachineRecord, Metadata};
 use crate::operations::{OperationKind, OperationRecord};
+use crate::os_login::Logins;
 use crate::runtime::{ClusterFacts, ClusterRuntime};
 
 /// Everything behind the router.
@@ -25,6 +29,12 @@ pub(crate) struct Service {
     pub(crate) clock: EmulatorClock,
     pub(crate) faults: Faults,
     pub(crate) storage_endpoint: Option<String>,
+    /// The login name of every POSIX account, where machines know only one.
+    pub(crate) login_user: Option<String>,
+    /// Who may call.
+    pub(crate) guard: Guard,
+    /// How long a client may take to send a head or a body.
+    pub(crate) patience: Duration,
     /// Rung whenever an operation ends or a deadline may have moved.
     pub(crate) changed: Notify,
     /// Held while keys are handed to the runtime, so that the newest come last.
@@ -41,6 +51,7 @@ pub(crate) struct State {
     pub(crate) operations: BTreeMap<String, OperationRecord>,
     pub(crate) projects: BTreeMap<String, Metadata>,
     pub(crate) compute_operations: BTreeMap<String, ComputeOperation>,
+    pub(crate) logins: Logins,
     requests: HashMap<SeenRequest, String>,
     /// No new work is taken on once the emulator stops.
     pub(crate) closed: bool,
@@ -151,12 +162,15 @@ fn status(state: &str, detail: Option<&str>, now: Timestamp) -> Value {
 }
 
 impl Service {
-    pub(crate) fn new(runtime: Arc<dyn ClusterRuntime>, storage_endpoint: Option<String>) -> Self {
+    pub(crate) fn new(runtime: Arc<dyn ClusterRuntime>, options: EmulatorOptions) -> Self {
         Self {
             runtime,
             clock: EmulatorClock::default(),
             faults: Faults::default(),
-            storage_endpoint,
+            storage_endpoint: options.storage_endpoint,
+            login_user: options.login_user,
+            guard: options.token.map_or_else(Guard::open, Guard::with_token),
+            patience: options.patience,
             changed: Notify::new(),
             keys: tokio::sync::Mutex::new(()),
             timers: tokio::sync::Mutex::new(()),
@@ -236,10 +250,42 @@ impl State {
             description: beginning.description,
             since: now,
             begun: now,
+            metadata: None,
+            cancel: Arc::default(),
             end: None,
         };
         self.operations.insert(name.clone(), record);
         name
+    }
+
+    /// Writes down an operation that is not about a cluster alone and gives its name; `metadata` has its `@type`.
+    pub(crate) fn begin_other(
+        &mut self,
+        key: &ClusterKey,
+        kind: OperationKind,
+        metadata: Value,
+        now: Timestamp,
+    ) -> String {
+        let name = self.begin(
+            Beginning {
+                key,
+                kind,
+                request: "",
+                uuid: "",
+                labels: Value::Null,
+                description: String::new(),
+            },
+            now,
+        );
+        self.tell(&name, metadata);
+        name
+    }
+
+    /// Brings the metadata of such an operation up to date.
+    pub(crate) fn tell(&mut self, name: &str, metadata: Value) {
+        if let Some(operation) = self.operations.get_mut(name) {
+            operation.metadata = Some(metadata);
+        }
     }
 
     /// Ends an operation; only its first end counts.

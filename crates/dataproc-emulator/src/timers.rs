@@ -65,6 +65,7 @@ impl Service {
                 earlier(machine.next_expiry(project, now));
             }
         }
+        earlier(state.logins.next_expiry(now));
         (next, probes)
     }
 
