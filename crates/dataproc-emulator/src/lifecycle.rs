@@ -1,11 +1,13 @@
 //! The state machine of a cluster: what each operation needs, does and leaves.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::failure::{ApiFailure, Code};
+use crate::jobs::JobKey;
 use crate::machines::MachineRecord;
 use crate::operations::{OperationKind, cluster_response, empty_response};
 use crate::resource::{Surroundings, accept};
@@ -141,6 +143,8 @@ impl Service {
                     // Ended one way or the other; the runtime may now be called again.
                     work.await.ok();
                 }
+                let ended = "The cluster of the job was deleted.";
+                service.end_jobs_of(&facts.uuid, ended).await;
                 let gone = service.runtime.delete(&facts).await;
                 service
                     .settle(&key, &operation, gone.map(|()| Left::Gone))
@@ -228,7 +232,11 @@ impl Service {
             async move {
                 let runtime = &service.runtime;
                 let outcome = match (kind, change) {
-                    (OperationKind::Stop, _) => runtime.stop(&facts).await.map(|()| Left::Stopped),
+                    (OperationKind::Stop, _) => {
+                        let ended = "The cluster of the job was stopped.";
+                        service.end_jobs_of(&facts.uuid, ended).await;
+                        runtime.stop(&facts).await.map(|()| Left::Stopped)
+                    }
                     (_, Some(change)) if change.scales => {
                         match runtime.scale(&change.facts, change.graceful).await {
                             Ok(machines) => Ok(Left::Changed(Box::new(change), Some(machines))),
@@ -326,11 +334,28 @@ impl Service {
                 (operation.kind, key)
             }
         };
-        if kind != OperationKind::Create {
-            return Err(ApiFailure::not_emulated(&format!(
-                "cancelling an operation of type {}",
-                kind.name()
-            )));
+        match kind {
+            OperationKind::Create => {}
+            OperationKind::Update => {
+                self.cancel_update(state, &key, name);
+                return Ok(true);
+            }
+            OperationKind::SubmitJob => {
+                let job = state.operations.get(name);
+                let job = job.and_then(|operation| operation.metadata.as_ref());
+                let id = job.and_then(|job| job["jobId"].as_str()).unwrap_or_default();
+                let job = JobKey::new(&key.project, &key.region, id);
+                drop(state);
+                return self.cancel_job(&job).map(|_| true);
+            }
+            // Asking is all that the service promises: these end by themselves, the last two by their cancel bell.
+            OperationKind::Delete | OperationKind::Stop | OperationKind::Start => return Ok(true),
+            OperationKind::Diagnose | OperationKind::Workflow => {
+                if let Some(operation) = state.operations.get(name) {
+                    operation.cancel.notify_one();
+                }
+                return Ok(true);
+            }
         }
         let now = self.clock.now();
         if let Some(record) = state.clusters.get_mut(&key)
@@ -346,13 +371,43 @@ impl Service {
         Ok(true)
     }
 
+    /// Cuts a change off and brings the machines back to what they were.
+    ///
+    /// Cancelling a graceful decommission is documented so; that other changes are undone too is a guess.
+    fn cancel_update(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        key: &ClusterKey,
+        operation: &str,
+    ) {
+        let now = self.clock.now();
+        let end = (Code::Cancelled, "Operation was cancelled".to_owned());
+        state.end(operation, Err(end), now);
+        if let Some(record) = state.clusters.get_mut(key)
+            && let Some((of, before)) = record.work.take()
+        {
+            before.abort();
+            let (service, key, facts) = (Arc::clone(self), key.clone(), record.facts.clone());
+            let name = of.clone();
+            let work = tokio::spawn(async move {
+                // Ended one way or the other; the runtime may now be called again.
+                before.await.ok();
+                let back = service.runtime.scale(&facts, Duration::ZERO).await;
+                service.settle(&key, &name, back.map(Left::Running)).await;
+            });
+            record.work = Some((of, work));
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// Ends every cluster that is left and takes no new work on. Idempotent.
     pub(crate) async fn close(&self) {
-        let left: Vec<ClusterRecord> = {
-            let mut state = self.lock();
-            state.closed = true;
-            std::mem::take(&mut state.clusters).into_values().collect()
-        };
+        self.lock().closed = true;
+        self.end_all_jobs().await;
+        let left: Vec<ClusterRecord> = std::mem::take(&mut self.lock().clusters)
+            .into_values()
+            .collect();
         for record in left {
             if let Some((_, work)) = record.work {
                 work.abort();

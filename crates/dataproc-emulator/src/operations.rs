@@ -7,13 +7,14 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::failure::{ApiFailure, Code};
 use crate::filter::Filter;
 use crate::listing::{ListQuery, page};
 use crate::service::Service;
 
-/// What an operation does to its cluster.
+/// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum OperationKind {
     Create,
@@ -21,6 +22,9 @@ pub(crate) enum OperationKind {
     Delete,
     Stop,
     Start,
+    Diagnose,
+    SubmitJob,
+    Workflow,
 }
 
 impl OperationKind {
@@ -32,6 +36,9 @@ impl OperationKind {
             Self::Delete => "DELETE",
             Self::Stop => "STOP",
             Self::Start => "START",
+            Self::Diagnose => "DIAGNOSE",
+            Self::SubmitJob => "SUBMIT_JOB",
+            Self::Workflow => "WORKFLOW",
         }
     }
 }
@@ -48,6 +55,10 @@ pub(crate) struct OperationRecord {
     pub(crate) description: String,
     pub(crate) since: Timestamp,
     pub(crate) begun: Timestamp,
+    /// Metadata of another type than a cluster's, with its `@type`; whoever began the operation keeps it current.
+    pub(crate) metadata: Option<Value>,
+    /// Rung when somebody asks for its end.
+    pub(crate) cancel: Arc<Notify>,
     /// The response, or a `google.rpc.Status`; `None` while it runs.
     pub(crate) end: Option<Result<Value, (Code, String)>>,
 }
@@ -55,26 +66,11 @@ pub(crate) struct OperationRecord {
 impl OperationRecord {
     /// The operation as the API answers it.
     pub(crate) fn json(&self) -> Value {
-        let pending = json!({"state": "PENDING", "innerState": "PENDING", "stateStartTime": self.begun.to_string()});
-        let running = json!({"state": "RUNNING", "innerState": "RUNNING", "stateStartTime": self.begun.to_string()});
-        let done = json!({"state": "DONE", "innerState": "DONE", "stateStartTime": self.since.to_string()});
-        let (status, history) = match self.end {
-            None => (running, json!([pending])),
-            Some(_) => (done, json!([pending, running])),
+        let metadata = match &self.metadata {
+            Some(metadata) => metadata.clone(),
+            None => self.cluster_metadata(),
         };
-        let mut operation = json!({
-            "name": self.name,
-            "metadata": {
-                "@type": "type.googleapis.com/google.cloud.dataproc.v1.ClusterOperationMetadata",
-                "clusterName": self.cluster_name,
-                "clusterUuid": self.cluster_uuid,
-                "status": status,
-                "statusHistory": history,
-                "operationType": self.kind.name(),
-                "description": self.description,
-                "labels": self.labels,
-            },
-        });
+        let mut operation = json!({"name": self.name, "metadata": metadata});
         match &self.end {
             None => {}
             Some(Ok(response)) => {
@@ -88,6 +84,26 @@ impl OperationRecord {
         }
         operation
     }
+
+    fn cluster_metadata(&self) -> Value {
+        let pending = json!({"state": "PENDING", "innerState": "PENDING", "stateStartTime": self.begun.to_string()});
+        let running = json!({"state": "RUNNING", "innerState": "RUNNING", "stateStartTime": self.begun.to_string()});
+        let done = json!({"state": "DONE", "innerState": "DONE", "stateStartTime": self.since.to_string()});
+        let (status, history) = match self.end {
+            None => (running, json!([pending])),
+            Some(_) => (done, json!([pending, running])),
+        };
+        json!({
+            "@type": "type.googleapis.com/google.cloud.dataproc.v1.ClusterOperationMetadata",
+            "clusterName": self.cluster_name,
+            "clusterUuid": self.cluster_uuid,
+            "status": status,
+            "statusHistory": history,
+            "operationType": self.kind.name(),
+            "description": self.description,
+            "labels": self.labels,
+        })
+    }
 }
 
 /// The response of an operation that leaves nothing.
@@ -97,8 +113,18 @@ pub(crate) fn empty_response() -> Value {
 
 /// The response of an operation that leaves a cluster.
 pub(crate) fn cluster_response(cluster: &Value) -> Value {
-    let mut response = json!({"@type": "type.googleapis.com/google.cloud.dataproc.v1.Cluster"});
-    if let (Some(response), Some(fields)) = (response.as_object_mut(), cluster.as_object()) {
+    typed("Cluster", cluster)
+}
+
+/// The response of an operation that leaves a job.
+pub(crate) fn job_response(job: &Value) -> Value {
+    typed("Job", job)
+}
+
+fn typed(message: &str, resource: &Value) -> Value {
+    let kind = format!("type.googleapis.com/google.cloud.dataproc.v1.{message}");
+    let mut response = json!({"@type": kind});
+    if let (Some(response), Some(fields)) = (response.as_object_mut(), resource.as_object()) {
         response.extend(fields.clone());
     }
     response

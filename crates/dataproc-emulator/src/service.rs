@@ -17,10 +17,13 @@ use crate::compute::ComputeOperation;
 use crate::emulator::EmulatorOptions;
 use crate::failure::{ApiFailure, Code};
 use crate::faults::Faults;
+use crate::iam::Grants;
+use crate::jobs::Jobs;
 use crate::machines::{MachineRecord, Metadata};
 use crate::operations::{OperationKind, OperationRecord};
 use crate::os_login::Logins;
 use crate::runtime::{ClusterFacts, ClusterRuntime};
+use crate::storage::Storage;
 
 /// Everything behind the router.
 #[derive(Debug)]
@@ -31,10 +34,12 @@ pub(crate) struct Service {
     pub(crate) storage_endpoint: Option<String>,
     /// The login name of every POSIX account, where machines know only one.
     pub(crate) login_user: Option<String>,
+    pub(crate) grants: Grants,
     /// Who may call.
     pub(crate) guard: Guard,
     /// How long a client may take to send a head or a body.
     pub(crate) patience: Duration,
+    storage: Option<Storage>,
     /// Rung whenever an operation ends or a deadline may have moved.
     pub(crate) changed: Notify,
     /// Held while keys are handed to the runtime, so that the newest come last.
@@ -52,6 +57,7 @@ pub(crate) struct State {
     pub(crate) projects: BTreeMap<String, Metadata>,
     pub(crate) compute_operations: BTreeMap<String, ComputeOperation>,
     pub(crate) logins: Logins,
+    pub(crate) jobs: Jobs,
     requests: HashMap<SeenRequest, String>,
     /// No new work is taken on once the emulator stops.
     pub(crate) closed: bool,
@@ -163,12 +169,16 @@ fn status(state: &str, detail: Option<&str>, now: Timestamp) -> Value {
 
 impl Service {
     pub(crate) fn new(runtime: Arc<dyn ClusterRuntime>, options: EmulatorOptions) -> Self {
+        let storage = options.storage_endpoint.as_deref();
+        let storage = storage.map(|endpoint| Storage::new(endpoint, options.token.clone()));
         Self {
+            storage,
             runtime,
             clock: EmulatorClock::default(),
             faults: Faults::default(),
             storage_endpoint: options.storage_endpoint,
             login_user: options.login_user,
+            grants: Grants::default(),
             guard: options.token.map_or_else(Guard::open, Guard::with_token),
             patience: options.patience,
             changed: Notify::new(),
@@ -176,6 +186,11 @@ impl Service {
             timers: tokio::sync::Mutex::new(()),
             state: Mutex::default(),
         }
+    }
+
+    /// Cloud Storage, where the clusters have one.
+    pub(crate) fn storage(&self) -> Option<Storage> {
+        self.storage.clone()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -189,6 +204,20 @@ type SeenRequest = (String, String, OperationKind, String);
 fn seen_as(key: &ClusterKey, kind: OperationKind, request: &str) -> SeenRequest {
     let (project, region) = (key.project.clone(), key.region.clone());
     (project, region, kind, request.to_owned())
+}
+
+/// Checks that a request id is one.
+pub(crate) fn check_request_id(request: &str) -> Result<(), ApiFailure> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if request.len() <= 40 && request.bytes().all(inner) {
+        return Ok(());
+    }
+    Err(ApiFailure::invalid_field(
+        "request_id",
+        format!(
+            "Invalid request id '{request}': at most 40 letters, numbers, underscores and hyphens"
+        ),
+    ))
 }
 
 /// An operation that is about to begin.
@@ -210,15 +239,7 @@ impl State {
         kind: OperationKind,
         request: &str,
     ) -> Result<Option<Value>, ApiFailure> {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if request.len() > 40 || !request.bytes().all(inner) {
-            return Err(ApiFailure::invalid_field(
-                "request_id",
-                format!(
-                    "Invalid request id '{request}': at most 40 letters, numbers, underscores and hyphens"
-                ),
-            ));
-        }
+        check_request_id(request)?;
         if self.closed {
             return Err(ApiFailure::new(Code::Internal, "the emulator is stopping"));
         }

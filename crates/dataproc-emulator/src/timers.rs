@@ -84,7 +84,8 @@ impl Service {
                 .properties
                 .get(CONSIDER_YARN)
                 .is_none_or(|v| v != "false");
-            let busy = counts && self.runtime.is_busy(&facts).await;
+            let runs_jobs = self.lock().jobs.is_busy(&facts.uuid);
+            let busy = runs_jobs || counts && self.runtime.is_busy(&facts).await;
             let key = ClusterKey::new(&facts.project, &facts.region, &facts.name);
             let now = self.clock.now();
             let mut state = self.lock();
