@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::object::Attributes;
 use crate::path::{Query, Target};
-use crate::preconditions::Preconditions;
+use crate::preconditions::{Preconditions, check_etags};
 use crate::server::Server;
-use crate::{batch, copy, download, listing, upload};
+use crate::{batch, buckets, copy, download, listing, upload, xml};
 
 /// The largest body that is not an object's content.
-const SMALL_BODY: usize = 32 << 20;
+const SMALL_BODY: usize = 10 << 20;
 
 /// A request, taken apart.
 #[derive(Debug)]
@@ -65,28 +65,20 @@ fn take_apart(server: Arc<Server>, request: Request) -> Result<(Target, Call), F
 }
 
 async fn route(target: Target, call: Call) -> Result<Response, Failure> {
+    if call.headers.contains_key("x-goog-encryption-key") {
+        return Err(Failure::NotEmulated("customer-supplied keys".to_owned()));
+    }
     match (call.method.as_str(), target) {
         ("POST", Target::Batch) => batch::run(call).await,
-        ("POST", Target::Buckets) => create_bucket(call).await,
-        ("GET", Target::Buckets) => list_buckets(&call),
-        ("GET", Target::Bucket(name)) => {
-            let record = call.server.store.bucket(&name)?;
-            Ok(ok(&record.resource(&call.base())))
-        }
-        ("DELETE", Target::Bucket(name)) => {
-            blocking(move || call.server.store.delete_bucket(&name)).await?;
-            Ok(StatusCode::NO_CONTENT.into_response())
-        }
-        ("GET", Target::StorageLayout(name)) => {
-            let record = call.server.store.bucket(&name)?;
-            Ok(ok(&json!({
-                "kind": "storage#storageLayout",
-                "bucket": name,
-                "location": record.location,
-                "locationType": "region",
-                "hierarchicalNamespace": {"enabled": false},
-            })))
-        }
+        ("POST", Target::Buckets) => buckets::insert(call).await,
+        ("GET", Target::Buckets) => buckets::list(&call),
+        ("GET", Target::Bucket(name)) => buckets::get(&call, &name),
+        ("PATCH" | "PUT", Target::Bucket(name)) => buckets::patch(call, name).await,
+        ("DELETE", Target::Bucket(name)) => buckets::delete(call, name).await,
+        ("GET", Target::StorageLayout(name)) => buckets::layout(&call, &name),
+        ("GET", Target::Iam(name)) => buckets::policy(&call, &name),
+        ("GET", Target::TestPermissions(name)) => buckets::test_permissions(&call, &name),
+        ("GET", Target::ServiceAccount(project)) => Ok(buckets::service_account(&project)),
         ("GET", Target::Folders(name)) => {
             // No bucket here has any: `gcloud storage rm -r` asks before it deletes one.
             call.server.store.bucket(&name)?;
@@ -94,13 +86,14 @@ async fn route(target: Target, call: Call) -> Result<Response, Failure> {
         }
         ("GET", Target::Objects(bucket)) => listing::list(&call, &bucket),
         ("GET", Target::Download(bucket, name)) => download::media(call, bucket, name).await,
-        ("GET", Target::Object(bucket, name)) if call.query.get("alt") == Some("media") => {
+        ("GET", Target::Object(bucket, name)) if call.wants_media()? => {
             download::media(call, bucket, name).await
         }
         ("GET", Target::Object(bucket, name)) => {
             let generation = call.query.number("generation")?;
             let object = call.server.store.object(&bucket, &name, generation)?;
             Preconditions::from_query(&call.query)?.check_read(&object)?;
+            check_etags(&call.headers, &object.etag())?;
             Ok(ok(&object.resource(&bucket, &call.base())))
         }
         ("DELETE", Target::Object(bucket, name)) => {
@@ -113,45 +106,24 @@ async fn route(target: Target, call: Call) -> Result<Response, Failure> {
         ("PATCH" | "PUT", Target::Object(bucket, name)) => patch(call, bucket, name).await,
         ("POST", Target::Copy { from, to, rewrite }) => copy::copy(call, from, to, rewrite).await,
         ("POST", Target::Compose(bucket, name)) => copy::compose(call, bucket, name).await,
+        (_, Target::Xml(bucket, name)) => Ok(xml::object(call, bucket, name).await),
         (_, Target::Upload(bucket)) => upload::upload(call, bucket).await,
         _ => Err(call.not_emulated()),
     }
 }
 
-async fn create_bucket(call: Call) -> Result<Response, Failure> {
-    let base = call.base();
-    let server = Arc::clone(&call.server);
-    let body: Value = call.json().await?;
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-    let name = text("name").ok_or_else(|| Failure::Invalid("Required: name".to_owned()))?;
-    let location = text("location").unwrap_or_else(|| "US".to_owned());
-    let record = blocking(move || {
-        server
-            .store
-            .create_bucket(&name, &location.to_uppercase())?;
-        server.store.bucket(&name)
-    })
-    .await?;
-    Ok(ok(&record.resource(&base)))
-}
-
-fn list_buckets(call: &Call) -> Result<Response, Failure> {
-    let prefix = call.query.get("prefix").unwrap_or_default();
-    let base = call.base();
-    let records = call.server.store.buckets(prefix);
-    let items: Vec<_> = records.iter().map(|it| it.resource(&base)).collect();
-    Ok(ok(&json!({"kind": "storage#buckets", "items": items})))
-}
-
 async fn patch(call: Call, bucket: String, name: String) -> Result<Response, Failure> {
+    buckets::refuse_acl(&call)?;
+    let generation = call.query.number("generation")?;
     let conditions = Preconditions::from_query(&call.query)?;
     let replace = call.method == Method::PUT;
     let base = call.base();
     let store = Arc::clone(&call.server.store);
-    let change: Attributes = call.json().await?;
+    store.object(&bucket, &name, generation)?;
+    let change = Attributes::read(&call.json().await?)?;
     let in_bucket = bucket.clone();
     let object = blocking(move || {
-        store.patch(&in_bucket, &name, conditions, |old| {
+        store.patch(&in_bucket, &name, generation, conditions, |old| {
             if replace { change } else { old.patched(change) }
         })
     })
@@ -176,6 +148,15 @@ impl Call {
         }
     }
 
+    /// Whether the content is asked for, and not the resource.
+    fn wants_media(&self) -> Result<bool, Failure> {
+        match self.query.get("alt") {
+            Some("media") => Ok(true),
+            None | Some("json" | "") => Ok(false),
+            Some(other) => Err(Failure::Invalid(format!("Invalid value for: alt: {other}"))),
+        }
+    }
+
     /// A header that is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -188,7 +169,15 @@ impl Call {
             .is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
         let body = axum::body::to_bytes(self.body, SMALL_BODY)
             .await
-            .map_err(|_| Failure::BodyEndedEarly)?;
+            .map_err(|error| {
+                let mut causes =
+                    std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());
+                if causes.any(|it| it.to_string().contains("length limit")) {
+                    Failure::TooLarge
+                } else {
+                    Failure::BodyEndedEarly
+                }
+            })?;
         if compressed { unpack(&body) } else { Ok(body) }
     }
 
@@ -205,11 +194,14 @@ impl Call {
 fn unpack(body: &[u8]) -> Result<Bytes, Failure> {
     let mut plain = Vec::new();
     GzDecoder::new(body)
-        .take(SMALL_BODY as u64)
+        .take(SMALL_BODY as u64 + 1)
         .read_to_end(&mut plain)
         .map_err(|_| {
             Failure::Invalid("the body is not the gzip that it claims to be".to_owned())
         })?;
+    if plain.len() > SMALL_BODY {
+        return Err(Failure::TooLarge);
+    }
     Ok(plain.into())
 }
 

@@ -33,13 +33,16 @@
 //! keeps it all, as [`object`]s under [`preconditions`]; [`failure`] is what may go wrong.
 
 mod batch;
+mod buckets;
 mod call;
 pub mod connection;
 mod copy;
+mod disk;
 mod door;
 mod download;
 pub mod failure;
 pub mod faults;
+mod glob;
 pub mod guard;
 mod incoming;
 mod listing;
@@ -52,6 +55,7 @@ mod session;
 pub mod store;
 pub mod strike;
 mod upload;
+mod xml;
 
 pub use failure::Failure;
 pub use faults::{FaultEffect, FaultRule, Faults};

@@ -9,52 +9,54 @@ use serde_json::json;
 
 use crate::call::{Call, ok};
 use crate::failure::Failure;
+use crate::glob::Glob;
 use crate::object::Object;
-
-/// The longest page, as in the real service.
-const PAGE: usize = 1000;
 
 /// `GET /storage/v1/b/B/o`.
 pub(crate) fn list(call: &Call, bucket: &str) -> Result<Response, Failure> {
     let query = &call.query;
-    for unknown in ["matchGlob", "filter"] {
-        if query.get(unknown).is_some_and(|text| !text.is_empty()) {
-            return Err(Failure::NotEmulated(format!("list with `{unknown}`")));
-        }
+    if query.get("filter").is_some_and(|text| !text.is_empty()) {
+        return Err(Failure::NotEmulated("list with `filter`".to_owned()));
     }
     if query.flag("softDeleted") {
         call.server.store.bucket(bucket)?;
         return Ok(ok(&json!({"kind": "storage#objects"})));
     }
-    let resume = query
-        .get("pageToken")
-        .filter(|token| !token.is_empty())
-        .map(|token| {
-            let name = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
-            name.and_then(|name| String::from_utf8(name).ok())
-                .ok_or_else(|| Failure::Invalid("invalid pageToken".to_owned()))
-        })
-        .transpose()?;
-    let limit = query.number("maxResults")?.unwrap_or(0);
-    let limit = match usize::try_from(limit) {
-        Ok(limit @ 1..PAGE) => limit,
-        _ => PAGE,
-    };
     let given = |key: &str| query.get(key).filter(|text| !text.is_empty());
+    let resume = given("pageToken").map(read_token).transpose()?;
     let wish = Wish {
         prefix: query.get("prefix").unwrap_or_default(),
         delimiter: given("delimiter"),
         trailing: query.flag("includeTrailingDelimiter"),
         start: given("startOffset").unwrap_or_default(),
         end: given("endOffset"),
-        resume: resume.as_deref(),
-        limit,
+        glob: given("matchGlob").map(Glob::parse).transpose()?,
+        limit: query.page_size()?,
+        versions: query.flag("versions"),
     };
+    if query.flag("includeFoldersAsPrefixes") && wish.delimiter != Some("/") {
+        return Err(Failure::Invalid(
+            "includeFoldersAsPrefixes requires the delimiter to be '/'".to_owned(),
+        ));
+    }
+    if wish.glob.is_some() && wish.delimiter.is_some_and(|it| it != "/") {
+        return Err(Failure::Invalid(
+            "matchGlob requires the delimiter to be '/'".to_owned(),
+        ));
+    }
     let mut page = Page::default();
-    let start = wish.first_name();
-    call.server
-        .store
-        .walk(bucket, start, |object| page.take(&wish, object))?;
+    let (name, generation) = resume.unwrap_or_default();
+    let first = wish.prefix.max(wish.start);
+    let start = match name.as_str() {
+        name if name < first => (first, 0),
+        name => (name, generation),
+    };
+    let store = &call.server.store;
+    if wish.versions {
+        store.walk_versions(bucket, start, |object| page.take(&wish, object))?;
+    } else {
+        store.walk(bucket, start.0, |object| page.take(&wish, object))?;
+    }
     let base = call.base();
     let items: Vec<_> = page
         .items
@@ -68,35 +70,41 @@ pub(crate) fn list(call: &Call, bucket: &str) -> Result<Response, Failure> {
     if !page.prefixes.is_empty() {
         answer["prefixes"] = page.prefixes.into();
     }
-    if let Some(next) = page.next {
-        answer["nextPageToken"] = BASE64_URL_SAFE_NO_PAD.encode(next).into();
+    if let Some((name, generation)) = page.next {
+        let token = format!("{generation} {name}");
+        answer["nextPageToken"] = BASE64_URL_SAFE_NO_PAD.encode(token).into();
     }
     Ok(ok(&answer))
 }
 
-#[derive(Clone, Copy, Debug)]
+/// A token is where the next page starts.
+fn read_token(token: &str) -> Result<(String, i64), Failure> {
+    let text = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let pair = text.as_ref().and_then(|text| {
+        let (generation, name) = text.split_once(' ')?;
+        Some((name.to_owned(), generation.parse().ok()?))
+    });
+    pair.ok_or_else(|| Failure::Invalid(format!("Invalid page token: {token}")))
+}
+
+#[derive(Clone, Debug)]
 struct Wish<'a> {
     prefix: &'a str,
     delimiter: Option<&'a str>,
     trailing: bool,
     start: &'a str,
     end: Option<&'a str>,
-    resume: Option<&'a str>,
+    glob: Option<Glob>,
     limit: usize,
-}
-
-impl<'a> Wish<'a> {
-    fn first_name(&self) -> &'a str {
-        let resume = self.resume.unwrap_or_default();
-        self.prefix.max(self.start).max(resume)
-    }
+    versions: bool,
 }
 
 #[derive(Debug, Default)]
 struct Page {
     items: Vec<Arc<Object>>,
     prefixes: Vec<String>,
-    next: Option<String>,
+    next: Option<(String, i64)>,
 }
 
 impl Page {
@@ -109,18 +117,21 @@ impl Page {
         if wish.end.is_some_and(|end| name >= end) {
             return false;
         }
+        let fits = |text: &str| wish.glob.as_ref().is_none_or(|glob| glob.fits(text));
         let folded = wish.delimiter.and_then(|delimiter| {
             let at = rest.find(delimiter)? + delimiter.len();
             name.get(..wish.prefix.len() + at)
         });
-        let is_item = folded.is_none_or(|folded| wish.trailing && folded == name);
-        let new_prefix =
-            folded.filter(|folded| self.prefixes.last().map(String::as_str) != Some(*folded));
+        let folded = folded.filter(|_| !(wish.glob.is_some() && fits(name)));
+        let is_item = folded.is_none_or(|folded| wish.trailing && folded == name) && fits(name);
+        let new_prefix = folded.filter(|folded| {
+            self.prefixes.last().map(String::as_str) != Some(*folded) && fits(folded)
+        });
         if !is_item && new_prefix.is_none() {
             return true;
         }
         if self.items.len() + self.prefixes.len() >= wish.limit {
-            self.next = Some(name.to_owned());
+            self.next = Some((name.to_owned(), object.generation));
             return false;
         }
         if is_item {

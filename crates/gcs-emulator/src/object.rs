@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::failure::Failure;
 use crate::path::encode;
 
 /// What a client may set on an object.
@@ -20,7 +21,7 @@ pub struct Attributes {
     /// MIME type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Encoding of the stored bytes; kept, never acted upon.
+    /// Encoding of the stored bytes; `gzip` is undone for those who do not accept it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_encoding: Option<String>,
     /// `Content-Disposition` of a download.
@@ -49,7 +50,81 @@ pub struct Attributes {
     pub crc32c: Option<String>,
 }
 
+/// The storage classes there are.
+const CLASSES: [&str; 7] = [
+    "STANDARD",
+    "NEARLINE",
+    "COLDLINE",
+    "ARCHIVE",
+    "MULTI_REGIONAL",
+    "REGIONAL",
+    "DURABLE_REDUCED_AVAILABILITY",
+];
+
+/// The most bytes of keys and values of an object's own metadata.
+const LONGEST_METADATA: usize = 8 << 10;
+
+/// Fields by which the service does what is not done here.
+const NOT_EMULATED: [&str; 6] = [
+    "eventBasedHold",
+    "temporaryHold",
+    "retention",
+    "kmsKeyName",
+    "customerEncryption",
+    "contexts",
+];
+
+/// Fields of an object that are read and put aside: the service sets them itself.
+pub(crate) fn refuse_unknown_effects(body: &Value, fields: &[&str]) -> Result<(), Failure> {
+    let idle = |value: &Value| {
+        matches!(value, Value::Null | Value::Bool(false))
+            || value.as_object().is_some_and(serde_json::Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty)
+    };
+    match fields.iter().find(|field| !idle(&body[**field])) {
+        Some(field) => Err(Failure::NotEmulated(format!("the field `{field}`"))),
+        None => Ok(()),
+    }
+}
+
 impl Attributes {
+    /// Reads an object resource as clients send it. What only the service sets is passed over, as it does.
+    pub(crate) fn read(body: &Value) -> Result<Self, Failure> {
+        if !body.is_object() {
+            return Err(Failure::Invalid("Parse Error".to_owned()));
+        }
+        refuse_unknown_effects(body, &NOT_EMULATED)?;
+        let attributes = Self::deserialize(body)
+            .map_err(|error| Failure::Invalid(format!("Parse Error: {error}")))?;
+        let class = attributes.storage_class.as_deref();
+        if let Some(class) = class.filter(|class| !CLASSES.contains(class)) {
+            return Err(Failure::Invalid(format!("Invalid storage class {class}")));
+        }
+        if let Some(time) = &attributes.custom_time
+            && time.parse::<Timestamp>().is_err()
+        {
+            return Err(Failure::Invalid(format!(
+                "Invalid value for: customTime: {time}"
+            )));
+        }
+        attributes.check_metadata()?;
+        Ok(attributes)
+    }
+
+    /// Sees that the metadata is not longer than the service allows.
+    pub(crate) fn check_metadata(&self) -> Result<(), Failure> {
+        let pairs = self.metadata.iter().flatten();
+        let length: usize = pairs
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len))
+            .sum();
+        if length <= LONGEST_METADATA {
+            return Ok(());
+        }
+        Err(Failure::Invalid(format!(
+            "The total size of the custom metadata, {length} bytes, exceeds {LONGEST_METADATA}"
+        )))
+    }
+
     /// These attributes with everything that `patch` sets put over them.
     #[must_use]
     pub fn patched(mut self, patch: Self) -> Self {
@@ -119,7 +194,8 @@ impl Checksums {
 pub struct Object {
     /// Its name, any UTF-8.
     pub name: String,
-    /// Which writing of the name this is; names the data file too.
+    /// Which writing of the name this is; its files are named by it and do not hold it.
+    #[serde(skip)]
     pub generation: i64,
     /// Which writing of the attributes this is.
     pub metageneration: i64,
@@ -129,10 +205,16 @@ pub struct Object {
     pub created: Timestamp,
     /// When the attributes were written.
     pub updated: Timestamp,
+    /// When a newer generation took its place or it was deleted, in a bucket that keeps such objects.
+    #[serde(default)]
+    pub deleted: Option<Timestamp>,
     /// What the client set.
     pub attributes: Attributes,
     /// How many objects it was composed of.
     pub components: Option<u32>,
+    /// Whether its bytes lie in one file with its record.
+    #[serde(skip)]
+    pub(crate) packed: bool,
 }
 
 impl Object {
@@ -183,14 +265,22 @@ impl Object {
         set("timeStorageClassUpdated", json!(time(self.created)));
         set("timeFinalized", json!(time(self.created)));
         set("updated", json!(time(self.updated)));
+        if let Some(deleted) = self.deleted {
+            set("timeDeleted", json!(time(deleted)));
+        }
         Value::Object(resource)
     }
 
     /// Changes with every writing of data or attributes.
     #[must_use]
     pub fn etag(&self) -> String {
-        BASE64_STANDARD.encode(format!("{}/{}", self.generation, self.metageneration))
+        etag(self.generation, self.metageneration)
     }
+}
+
+/// An entity tag made of both generations.
+pub(crate) fn etag(generation: i64, metageneration: i64) -> String {
+    BASE64_STANDARD.encode(format!("{generation}/{metageneration}"))
 }
 
 /// RFC 3339 with milliseconds, as the service writes it.
@@ -217,8 +307,10 @@ mod tests {
             },
             created: Timestamp::UNIX_EPOCH,
             updated: Timestamp::UNIX_EPOCH,
+            deleted: None,
             attributes: Attributes::default(),
             components: None,
+            packed: true,
         }
     }
 

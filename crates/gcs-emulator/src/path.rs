@@ -29,6 +29,12 @@ pub(crate) enum Target {
     StorageLayout(String),
     /// `/storage/v1/b/B/managedFolders` or `folders`.
     Folders(String),
+    /// `/storage/v1/b/B/iam`.
+    Iam(String),
+    /// `/storage/v1/b/B/iam/testPermissions`.
+    TestPermissions(String),
+    /// `/storage/v1/projects/P/serviceAccount`.
+    ServiceAccount(String),
     /// `/storage/v1/b/B/o`.
     Objects(String),
     /// `/storage/v1/b/B/o/O`.
@@ -45,6 +51,8 @@ pub(crate) enum Target {
     Compose(String, String),
     /// `/upload/storage/v1/b/B/o` or `/resumable/upload/…`.
     Upload(String),
+    /// `/B/O`: the XML API, as signed addresses use it.
+    Xml(String, String),
     /// Anything else.
     Unknown,
 }
@@ -52,10 +60,20 @@ pub(crate) enum Target {
 impl Target {
     /// Reads a raw path, without its query.
     pub(crate) fn parse(path: &str) -> Result<Self, Failure> {
-        let path = path.trim_start_matches('/');
+        let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_prefix("resumable/").unwrap_or(path);
-        if path.starts_with("batch") {
+        if path == "batch" || path.starts_with("batch/") {
             return Ok(Self::Batch);
+        }
+        let first = path.split('/').next().unwrap_or_default();
+        if !["storage", "upload", "download", "b"].contains(&first) {
+            // Buckets of these names cannot be reached this way; no client in use asks for them.
+            return Ok(match path.split_once('/') {
+                Some((bucket, name)) if !name.is_empty() => {
+                    Self::Xml(decode(bucket)?, decode(name)?)
+                }
+                _ => Self::Unknown,
+            });
         }
         if let Some(rest) = path.strip_prefix("upload/storage/v1/b/") {
             return Ok(match rest.trim_end_matches('/').split_once('/') {
@@ -67,7 +85,15 @@ impl Target {
             Some(rest) => (rest, true),
             None => (path, false),
         };
-        let Some(rest) = rest.strip_prefix("storage/v1/b") else {
+        if let Some(project) = rest
+            .strip_prefix("storage/v1/projects/")
+            .and_then(|rest| rest.strip_suffix("/serviceAccount"))
+        {
+            return Ok(Self::ServiceAccount(decode(project)?));
+        }
+        // Some clients leave the service's name out.
+        let rest = rest.strip_prefix("storage/v1/").unwrap_or(rest);
+        let Some(rest) = rest.strip_prefix('b') else {
             return Ok(Self::Unknown);
         };
         let Some(rest) = rest.strip_prefix('/').filter(|rest| !rest.is_empty()) else {
@@ -83,6 +109,8 @@ impl Target {
             "" => return Ok(Self::Bucket(bucket)),
             "storageLayout" => return Ok(Self::StorageLayout(bucket)),
             "managedFolders" | "folders" => return Ok(Self::Folders(bucket)),
+            "iam" => return Ok(Self::Iam(bucket)),
+            "iam/testPermissions" => return Ok(Self::TestPermissions(bucket)),
             "o" | "o/" => return Ok(Self::Objects(bucket)),
             _ => {}
         }
@@ -134,6 +162,12 @@ impl Query {
             .map(Self)
     }
 
+    /// Every value of a key.
+    pub(crate) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_key = self.0.iter().filter(move |(name, _)| name == key);
+        of_key.map(|(_, value)| value.as_str())
+    }
+
     /// The first value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0
@@ -152,6 +186,17 @@ impl Query {
             .transpose()
     }
 
+    /// How many items a page may have: at most and by default 1000, as in the real service.
+    pub(crate) fn page_size(&self) -> Result<usize, Failure> {
+        match self.number("maxResults")?.map(usize::try_from) {
+            Some(Err(_)) => Err(Failure::Invalid(
+                "invalid value for `maxResults`".to_owned(),
+            )),
+            Some(Ok(limit @ 1..1000)) => Ok(limit),
+            _ => Ok(1000),
+        }
+    }
+
     /// A truth value; absent is false.
     pub(crate) fn flag(&self, key: &str) -> bool {
         self.get(key)
@@ -159,9 +204,47 @@ impl Query {
     }
 }
 
+/// Sees that a bucket may be called so.
+pub(crate) fn check_bucket_name(name: &str) -> Result<(), Failure> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+    let outer = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let valid = (3..=222).contains(&bytes.len())
+        && name.bytes().all(inner)
+        && bytes.first().is_some_and(outer)
+        && bytes.last().is_some_and(outer)
+        && (name.contains('.') || name.len() <= 63)
+        && name.split('.').all(|part| (1..=63).contains(&part.len()))
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !name.starts_with("goog")
+        && !name.contains("google");
+    if valid {
+        Ok(())
+    } else {
+        Err(Failure::Invalid(format!("Invalid bucket name: '{name}'")))
+    }
+}
+
+/// Sees that an object may be called so.
+pub(crate) fn check_object_name(name: &str) -> Result<(), Failure> {
+    let valid = (1..=1024).contains(&name.len())
+        && !name.contains(['\r', '\n'])
+        && name != "."
+        && name != ".."
+        && !name.starts_with(".well-known/acme-challenge/");
+    if valid {
+        Ok(())
+    } else {
+        Err(Failure::Invalid(format!(
+            "Invalid object name: '{}'",
+            name.escape_debug()
+        )))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Query, Target, encode};
+    use super::{Query, Target, check_bucket_name, check_object_name, encode};
 
     #[test]
     fn paths_mean_the_same_with_slashes_plain_or_encoded() {
@@ -202,7 +285,12 @@ mod tests {
         }
         check("/batch/storage/v1", Target::Batch);
         check("/storage/v2/b", Target::Unknown);
-        check("/storage/v1/b/buc/iam", Target::Unknown);
+        check("/storage/v1/b/buc/iam", Target::Iam("buc".to_owned()));
+        check("/storage/v1/b/buc/notificationConfigs", Target::Unknown);
+        check("/b/buc", Target::Bucket("buc".to_owned()));
+        let (bucket, object_name) = name("a b/c");
+        check("/buc/a%20b/c", Target::Xml(bucket, object_name));
+        check("/buc", Target::Unknown);
         assert!(Target::parse("/storage/v1/b/buc/o/%FF").is_err());
     }
 
@@ -217,5 +305,47 @@ mod tests {
         let query = Query::parse(&format!("name={}&x=1+2", encode(name))).expect("valid");
         assert_eq!(query.get("name"), Some(name));
         assert_eq!(query.get("x"), Some("1 2"));
+    }
+
+    #[test]
+    fn names_are_those_that_the_service_takes() {
+        let dotted = format!("{0}.{0}.{0}", "x".repeat(63));
+        for name in ["abc", "a-b_c.d", "1ab", &"x".repeat(63), &dotted] {
+            assert!(check_bucket_name(name).is_ok(), "{name}");
+        }
+        let long = "x".repeat(64);
+        let refused = [
+            "ab",
+            "Abc",
+            "-ab",
+            "ab-",
+            "a..b",
+            "a/b",
+            "..",
+            "../../etc",
+            "10.0.0.1",
+            "googol",
+            "my-google",
+            "äbc",
+            "",
+            &long,
+        ];
+        for name in refused {
+            assert!(check_bucket_name(name).is_err(), "{name}");
+        }
+        for name in [
+            "a",
+            "../../etc/passwd",
+            "a/../b",
+            "/",
+            " ",
+            "a\tb",
+            &"x".repeat(1024),
+        ] {
+            assert!(check_object_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "a\nb", "a\rb", &"ü".repeat(513)] {
+            assert!(check_object_name(name).is_err(), "{name}");
+        }
     }
 }

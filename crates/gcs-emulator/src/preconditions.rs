@@ -66,6 +66,19 @@ impl Preconditions {
         }
     }
 
+    /// Checks the conditions on a bucket's metageneration.
+    pub(crate) fn check_bucket(&self, metageneration: i64) -> Result<(), Failure> {
+        let holds = self.metageneration.is_none_or(|it| it == metageneration)
+            && self
+                .not_metageneration
+                .is_none_or(|it| it != metageneration);
+        if holds {
+            Ok(())
+        } else {
+            Err(Failure::PreconditionFailed)
+        }
+    }
+
     /// As [`check`](Self::check); on a read an unmet "not" means that nothing changed.
     pub(crate) fn check_read(&self, live: &Object) -> Result<(), Failure> {
         let positive = Self {
@@ -76,4 +89,20 @@ impl Preconditions {
         positive.check(Some(live))?;
         self.check(Some(live)).map_err(|_| Failure::NotModified)
     }
+}
+
+/// Checks `If-Match` and `If-None-Match` of a read.
+pub(crate) fn check_etags(headers: &http::HeaderMap, etag: &str) -> Result<(), Failure> {
+    let names = |name: http::HeaderName| {
+        let text = headers.get(name)?.to_str().ok()?;
+        let mut tags = text.split(',').map(|tag| tag.trim().trim_matches('"'));
+        Some(tags.any(|tag| tag == "*" || tag == etag))
+    };
+    if names(http::header::IF_MATCH) == Some(false) {
+        return Err(Failure::PreconditionFailed);
+    }
+    if names(http::header::IF_NONE_MATCH) == Some(true) {
+        return Err(Failure::NotModified);
+    }
+    Ok(())
 }

@@ -24,6 +24,8 @@ pub(crate) struct Sessions(Mutex<HashMap<String, Arc<Session>>>);
 #[derive(Debug)]
 struct Session {
     destination: Destination,
+    /// The size that the client announced.
+    announced: Option<u64>,
     progress: Arc<tokio::sync::Mutex<Progress>>,
 }
 
@@ -53,7 +55,14 @@ pub(crate) async fn start(call: Call, bucket: String) -> Result<Response, Failur
         headers: call.headers.clone(),
         body: axum::body::Body::empty(),
     };
-    let mut attributes: Attributes = call.json().await?;
+    let mut attributes = Attributes::read(&call.json().await?)?;
+    let announced = shell
+        .header("x-upload-content-length")
+        .map(|text| {
+            let wrong = |_| Failure::Invalid(format!("invalid X-Upload-Content-Length: {text}"));
+            text.trim().parse().map_err(wrong)
+        })
+        .transpose()?;
     if attributes.content_type.is_none() {
         attributes.content_type = media_type;
     }
@@ -64,6 +73,7 @@ pub(crate) async fn start(call: Call, bucket: String) -> Result<Response, Failur
     let incoming = Incoming::below(&server.store.incoming());
     let session = Session {
         destination,
+        announced,
         progress: Arc::new(tokio::sync::Mutex::new(Progress::Receiving(incoming))),
     };
     server
@@ -96,6 +106,17 @@ pub(crate) async fn continue_upload(call: Call, id: &str) -> Result<Response, Fa
         Progress::Receiving(incoming) => incoming,
     };
     let range = ContentRange::parse(call.header(header::CONTENT_RANGE.as_str()))?;
+    let total = match range {
+        ContentRange::Question { total } | ContentRange::Bytes { total, .. } => total,
+        ContentRange::Rest => None,
+    };
+    if let (Some(total), Some(announced)) = (total, session.announced)
+        && total != announced
+    {
+        return Err(Failure::Invalid(format!(
+            "Invalid request. According to the Content-Range header, the upload has {total} byte(s), which does not match the {announced} byte(s) specified earlier."
+        )));
+    }
     let whole = match range {
         ContentRange::Question { total } => total == Some(incoming.received()),
         ContentRange::Rest => {
@@ -155,10 +176,12 @@ async fn receive(
     let mut known = incoming.received().checked_sub(first).ok_or_else(|| {
         Failure::Invalid("the range leaves a gap behind what was received".to_owned())
     })?;
+    let mut seen = 0;
     let mut room = length.unwrap_or(u64::MAX);
     let mut stream = body.into_data_stream();
     while let Some(mut bytes) = next(&mut stream).await? {
         let size = bytes.len() as u64;
+        seen += size;
         room = room
             .checked_sub(size)
             .ok_or_else(|| Failure::Invalid("more content than the range says".to_owned()))?;
@@ -169,7 +192,12 @@ async fn receive(
             incoming.push(fresh).await?;
         }
     }
-    Ok(())
+    match length {
+        Some(length) if seen < length => Err(Failure::Invalid(format!(
+            "Invalid request. There were {seen} byte(s) in the request body. There should have been {length} byte(s) (starting at offset {first}) according to the Content-Range header."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn incomplete(received: u64) -> Response {
@@ -215,8 +243,9 @@ impl ContentRange {
             return Some(Self::Question { total });
         }
         let (first, last) = range.split_once('-')?;
-        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-        (first <= last).then_some(Self::Bytes { first, last, total })
+        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        let inside = total.is_none_or(|total| last < total) && last < u64::MAX;
+        (first <= last && inside).then_some(Self::Bytes { first, last, total })
     }
 }
 
@@ -235,6 +264,8 @@ mod tests {
         check("bytes */*", Some(ContentRange::Question { total: None }));
         check("bytes */0", Some(ContentRange::Question { total: Some(0) }));
         check("bytes 9-5/10", None);
+        check("bytes 5-10/10", None);
+        check("bytes 0-18446744073709551615/*", None);
         check("items 0-9/10", None);
         check("bytes 0-9", None);
     }

@@ -1,23 +1,19 @@
-//! Buckets and objects on disk, with an index in memory.
-//!
-//! `buckets/BUCKET/bucket.json` says that a bucket is there; `buckets/BUCKET/GENERATION.data` holds an object's bytes and
-//! `GENERATION.json` beside it everything else. An object exists from the moment its `.json` is renamed into place, after
-//! its data; the newest generation of a name wins. So a crash at any point leaves the old object or the new one, whole.
-//! Nothing is synced: after a power failure, data whose size is not the recorded one is dropped, not served.
+//! Buckets and objects, as an index in memory over what the disk holds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::disk::{Disk, Found, Stored};
 use crate::failure::Failure;
-use crate::incoming::{Received, Temporary};
-use crate::object::{Attributes, Checksums, Object, time};
+use crate::incoming::{Content, Received};
+use crate::object::{Attributes, Object, time};
+use crate::path::{check_bucket_name, check_object_name};
 use crate::preconditions::Preconditions;
 
 /// A bucket's own record.
@@ -25,47 +21,113 @@ use crate::preconditions::Preconditions;
 pub(crate) struct BucketRecord {
     pub(crate) name: String,
     pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) updated: Option<Timestamp>,
+    #[serde(default = "one")]
+    pub(crate) metageneration: i64,
     pub(crate) location: String,
+    /// What clients set, as they set it.
+    #[serde(default)]
+    pub(crate) settings: Map<String, Value>,
+}
+
+const fn one() -> i64 {
+    1
 }
 
 impl BucketRecord {
     pub(crate) fn resource(&self, base: &str) -> Value {
-        json!({
+        let mut resource = json!({
             "kind": "storage#bucket",
             "id": self.name,
             "name": self.name,
             "selfLink": format!("{base}/storage/v1/b/{}", self.name),
             "projectNumber": "1",
-            "metageneration": "1",
-            "etag": "CAE=",
+            "generation": "1",
+            "metageneration": self.metageneration.to_string(),
+            "etag": crate::object::etag(1, self.metageneration),
             "location": self.location,
             "locationType": "region",
             "storageClass": "STANDARD",
             "timeCreated": time(self.created),
-            "updated": time(self.created),
-            "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": true}},
-        })
+            "updated": time(self.updated.unwrap_or(self.created)),
+            "iamConfiguration": {
+                "uniformBucketLevelAccess": {"enabled": true},
+                "publicAccessPrevention": "inherited",
+            },
+            "softDeletePolicy": {"retentionDurationSeconds": "0"},
+        });
+        for (key, value) in &self.settings {
+            resource[key] = value.clone();
+        }
+        resource
+    }
+
+    fn is_versioned(&self) -> bool {
+        let versioning = self.settings.get("versioning");
+        versioning.is_some_and(|it| it["enabled"] == json!(true))
     }
 }
 
 #[derive(Debug)]
 struct Bucket {
     record: BucketRecord,
-    objects: BTreeMap<String, Arc<Object>>,
+    live: BTreeMap<String, Arc<Object>>,
+    noncurrent: BTreeMap<(String, i64), Arc<Object>>,
 }
 
-#[derive(Debug)]
+impl Bucket {
+    fn new(record: BucketRecord) -> Self {
+        Self {
+            record,
+            live: BTreeMap::new(),
+            noncurrent: BTreeMap::new(),
+        }
+    }
+
+    fn find(&self, name: &str, generation: Option<i64>) -> Result<&Arc<Object>, Failure> {
+        let live = self.live.get(name);
+        let found = match generation {
+            None => live,
+            Some(wanted) => live
+                .filter(|object| object.generation == wanted)
+                .or_else(|| self.noncurrent.get(&(name.to_owned(), wanted))),
+        };
+        found.ok_or_else(|| no_object(&self.record.name, name))
+    }
+}
+
+#[derive(Debug, Default)]
 struct Index {
     buckets: BTreeMap<String, Bucket>,
     last_generation: i64,
 }
 
+impl Index {
+    fn bucket(&self, name: &str) -> Result<&Bucket, Failure> {
+        self.buckets.get(name).ok_or_else(no_bucket)
+    }
+
+    fn bucket_mut(&mut self, name: &str) -> Result<&mut Bucket, Failure> {
+        self.buckets.get_mut(name).ok_or_else(no_bucket)
+    }
+}
+
+/// What a new object is, but for its content.
+#[derive(Clone, Debug)]
+pub(crate) struct NewObject {
+    pub(crate) bucket: String,
+    pub(crate) name: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) conditions: Preconditions,
+    pub(crate) components: Option<u32>,
+}
+
 /// Everything below one folder. The folder belongs to one store at a time; a second one is refused.
 #[derive(Debug)]
 pub struct Store {
-    root: PathBuf,
+    disk: Disk,
     index: Mutex<Index>,
-    _lock: File,
 }
 
 impl Store {
@@ -74,51 +136,25 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, or another emulator uses it.
     pub fn open(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root.join("buckets"))?;
-        let lock = File::create(root.join("lock"))?;
-        lock.try_lock().map_err(|error| {
-            io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                format!("another emulator uses this folder: {error}"),
-            )
-        })?;
-        let incoming = root.join("incoming");
-        if incoming.exists() {
-            fs::remove_dir_all(&incoming)?;
-        }
-        fs::create_dir_all(&incoming)?;
-        let mut index = Index {
-            buckets: BTreeMap::new(),
-            last_generation: 0,
-        };
-        for entry in fs::read_dir(root.join("buckets"))? {
-            if let Some(bucket) = load_bucket(&entry?.path(), &mut index.last_generation)? {
-                index.buckets.insert(bucket.record.name.clone(), bucket);
-            }
+        let disk = Disk::open(root)?;
+        let mut index = Index::default();
+        for found in disk.load()? {
+            let bucket = take_in(&disk, found, &mut index.last_generation)?;
+            index.buckets.insert(bucket.record.name.clone(), bucket);
         }
         Ok(Self {
-            root: root.to_owned(),
+            disk,
             index: Mutex::new(index),
-            _lock: lock,
         })
     }
 
     /// Where unfinished content lies.
     pub(crate) fn incoming(&self) -> PathBuf {
-        self.root.join("incoming")
+        self.disk.incoming()
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn folder(&self, bucket: &str) -> PathBuf {
-        self.root.join("buckets").join(bucket)
-    }
-
-    fn file(&self, bucket: &str, generation: i64, extension: &str) -> PathBuf {
-        self.folder(bucket)
-            .join(format!("{generation}.{extension}"))
     }
 
     /// Makes a bucket.
@@ -126,6 +162,15 @@ impl Store {
     /// # Errors
     /// When the name is not one, or the bucket is there.
     pub fn create_bucket(&self, name: &str, location: &str) -> Result<(), Failure> {
+        self.make_bucket(name, location, Map::new()).map(drop)
+    }
+
+    pub(crate) fn make_bucket(
+        &self,
+        name: &str,
+        location: &str,
+        settings: Map<String, Value>,
+    ) -> Result<BucketRecord, Failure> {
         check_bucket_name(name)?;
         let mut index = self.lock();
         if index.buckets.contains_key(name) {
@@ -137,31 +182,52 @@ impl Store {
         let record = BucketRecord {
             name: name.to_owned(),
             created: now(),
+            updated: None,
+            metageneration: 1,
             location: location.to_owned(),
+            settings,
         };
-        fs::create_dir_all(self.folder(name))?;
-        self.write_json(&self.folder(name).join("bucket.json"), &record)?;
-        index.buckets.insert(
-            name.to_owned(),
-            Bucket {
-                record,
-                objects: BTreeMap::new(),
-            },
-        );
-        Ok(())
+        self.disk.write_bucket(&record)?;
+        let bucket = Bucket::new(record.clone());
+        index.buckets.insert(name.to_owned(), bucket);
+        Ok(record)
+    }
+
+    /// Changes a bucket's settings.
+    pub(crate) fn patch_bucket(
+        &self,
+        name: &str,
+        conditions: Preconditions,
+        change: impl FnOnce(&mut Map<String, Value>),
+    ) -> Result<BucketRecord, Failure> {
+        let mut index = self.lock();
+        let bucket = index.bucket_mut(name)?;
+        conditions.check_bucket(bucket.record.metageneration)?;
+        let mut record = bucket.record.clone();
+        change(&mut record.settings);
+        record.metageneration += 1;
+        record.updated = Some(now());
+        self.disk.write_bucket(&record)?;
+        bucket.record = record.clone();
+        Ok(record)
     }
 
     /// Deletes an empty bucket.
-    pub(crate) fn delete_bucket(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn delete_bucket(
+        &self,
+        name: &str,
+        conditions: Preconditions,
+    ) -> Result<(), Failure> {
         let mut index = self.lock();
-        if !bucket(&index, name)?.objects.is_empty() {
+        let bucket = index.bucket(name)?;
+        conditions.check_bucket(bucket.record.metageneration)?;
+        if !bucket.live.is_empty() || !bucket.noncurrent.is_empty() {
             return Err(Failure::Conflict(
                 "The bucket you tried to delete is not empty.".to_owned(),
             ));
         }
-        fs::remove_file(self.folder(name).join("bucket.json"))?;
+        self.disk.remove_bucket(name)?;
         index.buckets.remove(name);
-        fs::remove_dir_all(self.folder(name))?;
         Ok(())
     }
 
@@ -174,7 +240,7 @@ impl Store {
     }
 
     pub(crate) fn bucket(&self, name: &str) -> Result<BucketRecord, Failure> {
-        Ok(bucket(&self.lock(), name)?.record.clone())
+        Ok(self.lock().bucket(name)?.record.clone())
     }
 
     /// One object; `generation` asks for that one and no other.
@@ -185,7 +251,7 @@ impl Store {
         generation: Option<i64>,
     ) -> Result<Arc<Object>, Failure> {
         let index = self.lock();
-        find(bucket(&index, in_bucket)?, in_bucket, name, generation).cloned()
+        index.bucket(in_bucket)?.find(name, generation).cloned()
     }
 
     /// One object and its data, which stays readable even if the object is replaced meanwhile.
@@ -194,14 +260,14 @@ impl Store {
         in_bucket: &str,
         name: &str,
         generation: Option<i64>,
-    ) -> Result<(Arc<Object>, File), Failure> {
+    ) -> Result<(Arc<Object>, Stored), Failure> {
         let index = self.lock();
-        let object = find(bucket(&index, in_bucket)?, in_bucket, name, generation)?;
-        let file = File::open(self.file(in_bucket, object.generation, "data"))?;
-        Ok((Arc::clone(object), file))
+        let object = index.bucket(in_bucket)?.find(name, generation)?;
+        let stored = self.disk.read(in_bucket, object)?;
+        Ok((Arc::clone(object), stored))
     }
 
-    /// Visits the objects from `start` on, in the order of their names, until `visit` says no.
+    /// Visits the live objects from `start` on, in the order of their names, until `visit` says no.
     pub(crate) fn walk(
         &self,
         in_bucket: &str,
@@ -209,8 +275,8 @@ impl Store {
         mut visit: impl FnMut(&Arc<Object>) -> bool,
     ) -> Result<(), Failure> {
         let index = self.lock();
-        let objects = &bucket(&index, in_bucket)?.objects;
-        for (_, object) in objects.range(start.to_owned()..) {
+        let live = &index.bucket(in_bucket)?.live;
+        for (_, object) in live.range(start.to_owned()..) {
             if !visit(object) {
                 break;
             }
@@ -218,46 +284,74 @@ impl Store {
         Ok(())
     }
 
+    /// As [`walk`](Self::walk), over all generations, the older ones of a name first.
+    pub(crate) fn walk_versions(
+        &self,
+        in_bucket: &str,
+        start: (&str, i64),
+        mut visit: impl FnMut(&Arc<Object>) -> bool,
+    ) -> Result<(), Failure> {
+        let index = self.lock();
+        let bucket = index.bucket(in_bucket)?;
+        let from = (start.0.to_owned(), start.1);
+        let live = bucket.live.range(start.0.to_owned()..);
+        let live = live
+            .map(|(_, object)| object)
+            .filter(|it| (it.name.as_str(), it.generation) >= start);
+        let old = bucket.noncurrent.range(from..).map(|(_, object)| object);
+        let (mut live, mut old) = (live.peekable(), old.peekable());
+        let key = |object: &Arc<Object>| (object.name.clone(), object.generation);
+        loop {
+            let old_first = match (old.peek(), live.peek()) {
+                (Some(old), Some(live)) => key(old) < key(live),
+                (old, _) => old.is_some(),
+            };
+            let next = if old_first { old.next() } else { live.next() };
+            match next {
+                Some(object) if visit(object) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// Makes received content an object, if the conditions hold at that moment.
     pub(crate) fn commit(
         &self,
-        in_bucket: &str,
-        name: &str,
-        content: &Received,
-        attributes: Attributes,
-        conditions: Preconditions,
-        components: Option<u32>,
+        new: NewObject,
+        received: &Received,
     ) -> Result<Arc<Object>, Failure> {
-        check_object_name(name)?;
-        let mut index = self.lock();
-        let live = bucket(&index, in_bucket)?.objects.get(name).cloned();
-        conditions.check(live.as_deref())?;
+        check_object_name(&new.name)?;
         let written = now();
+        let mut object = Object {
+            name: new.name,
+            generation: 0,
+            metageneration: 1,
+            sums: received.sums,
+            created: written,
+            updated: written,
+            deleted: None,
+            attributes: new.attributes,
+            components: new.components,
+            packed: matches!(received.content, Content::Small(_)),
+        };
+        // What takes long comes before the lock.
+        let draft = self.disk.prepare(&object, &received.content)?;
+        let mut index = self.lock();
         let generation = index
             .last_generation
             .saturating_add(1)
             .max(written.as_microsecond());
+        let live = index.bucket(&new.bucket)?.live.get(&object.name).cloned();
+        new.conditions.check(live.as_deref())?;
         index.last_generation = generation;
-        let object = Arc::new(Object {
-            name: name.to_owned(),
-            generation,
-            metageneration: 1,
-            sums: content.sums,
-            created: written,
-            updated: written,
-            attributes,
-            components,
-        });
-        fs::rename(
-            content.file.path(),
-            self.file(in_bucket, generation, "data"),
-        )?;
-        self.write_json(&self.file(in_bucket, generation, "json"), object.as_ref())?;
-        if let Some(bucket) = index.buckets.get_mut(in_bucket) {
-            bucket.objects.insert(name.to_owned(), Arc::clone(&object));
-        }
+        object.generation = generation;
+        self.disk
+            .place(&new.bucket, &object, &draft, &received.content)?;
+        let object = Arc::new(object);
+        let bucket = index.bucket_mut(&new.bucket)?;
+        bucket.live.insert(object.name.clone(), Arc::clone(&object));
         if let Some(old) = live {
-            self.remove_files(in_bucket, old.generation)?;
+            self.retire(bucket, &old)?;
         }
         Ok(object)
     }
@@ -267,25 +361,31 @@ impl Store {
         &self,
         in_bucket: &str,
         name: &str,
+        generation: Option<i64>,
         conditions: Preconditions,
         change: impl FnOnce(Attributes) -> Attributes,
     ) -> Result<Arc<Object>, Failure> {
         let mut index = self.lock();
-        let live = find(bucket(&index, in_bucket)?, in_bucket, name, None)?;
-        conditions.check(Some(live))?;
-        let mut object = Object::clone(live);
+        let bucket = index.bucket_mut(in_bucket)?;
+        let old = bucket.find(name, generation)?;
+        conditions.check(Some(old))?;
+        let mut object = Object::clone(old);
         object.attributes = change(object.attributes);
         object.metageneration += 1;
         object.updated = now();
-        self.write_json(&self.file(in_bucket, object.generation, "json"), &object)?;
+        self.disk.rewrite(in_bucket, &object)?;
         let object = Arc::new(object);
-        if let Some(bucket) = index.buckets.get_mut(in_bucket) {
-            bucket.objects.insert(name.to_owned(), Arc::clone(&object));
+        let new = Arc::clone(&object);
+        if object.deleted.is_some() {
+            let key = (name.to_owned(), object.generation);
+            bucket.noncurrent.insert(key, new);
+        } else {
+            bucket.live.insert(name.to_owned(), new);
         }
         Ok(object)
     }
 
-    /// Deletes an object.
+    /// Deletes an object: for good where a generation is named or the bucket keeps no old ones.
     pub(crate) fn delete(
         &self,
         in_bucket: &str,
@@ -294,171 +394,83 @@ impl Store {
         conditions: Preconditions,
     ) -> Result<(), Failure> {
         let mut index = self.lock();
-        let live = find(bucket(&index, in_bucket)?, in_bucket, name, generation)?;
-        conditions.check(Some(live))?;
-        let generation = live.generation;
-        self.remove_files(in_bucket, generation)?;
-        if let Some(bucket) = index.buckets.get_mut(in_bucket) {
-            bucket.objects.remove(name);
+        let bucket = index.bucket_mut(in_bucket)?;
+        let object = Arc::clone(bucket.find(name, generation)?);
+        conditions.check(Some(&object))?;
+        if generation.is_none() {
+            bucket.live.remove(name);
+            return Ok(self.retire(bucket, &object)?);
+        }
+        self.disk.remove(in_bucket, &object)?;
+        if object.deleted.is_some() {
+            let key = (name.to_owned(), object.generation);
+            bucket.noncurrent.remove(&key);
+        } else {
+            bucket.live.remove(name);
         }
         Ok(())
     }
 
-    /// A second file with the same bytes: a hard link, since data files are never written again.
-    pub(crate) fn duplicate(&self, in_bucket: &str, object: &Object) -> Result<Received, Failure> {
-        let file = Temporary::below(&self.incoming());
-        let source = self.file(in_bucket, object.generation, "data");
-        match fs::hard_link(&source, file.path()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(no_object(in_bucket, &object.name));
-            }
-            Err(_) => {
-                fs::copy(&source, file.path())?;
-            }
+    /// What becomes of an object that is no longer the live one.
+    fn retire(&self, bucket: &mut Bucket, object: &Object) -> io::Result<()> {
+        let name = &bucket.record.name;
+        if !bucket.record.is_versioned() {
+            return self.disk.remove(name, object);
         }
+        let mut old = object.clone();
+        old.deleted = Some(now());
+        self.disk.rewrite(name, &old)?;
+        let key = (old.name.clone(), old.generation);
+        bucket.noncurrent.insert(key, Arc::new(old));
+        Ok(())
+    }
+
+    /// The same bytes once more.
+    pub(crate) fn duplicate(&self, in_bucket: &str, object: &Object) -> Result<Received, Failure> {
+        let content = self.disk.duplicate(in_bucket, object);
+        let content = content.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => no_object(in_bucket, &object.name),
+            _ => error.into(),
+        })?;
         Ok(Received {
-            file,
+            content,
             sums: object.sums,
         })
     }
-
-    /// Writes several files one behind the other.
-    pub(crate) fn concatenate(&self, parts: Vec<File>) -> Result<Received, Failure> {
-        let place = Temporary::below(&self.incoming());
-        let mut out = File::create_new(place.path())?;
-        let mut sums = Checksums {
-            size: 0,
-            crc32c: 0,
-            md5: None,
-        };
-        let mut buffer = vec![0; 1 << 18];
-        for mut part in parts {
-            loop {
-                let read = io::Read::read(&mut part, &mut buffer)?;
-                let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                    break;
-                };
-                sums.crc32c = crc32c::crc32c_append(sums.crc32c, bytes);
-                sums.size += bytes.len() as u64;
-                out.write_all(bytes)?;
-            }
-        }
-        Ok(Received { file: place, sums })
-    }
-
-    /// The record goes first: data without a record is swept, a record without data must never be.
-    fn remove_files(&self, bucket: &str, generation: i64) -> io::Result<()> {
-        fs::remove_file(self.file(bucket, generation, "json"))?;
-        fs::remove_file(self.file(bucket, generation, "data"))
-    }
-
-    fn write_json(&self, to: &Path, value: &impl Serialize) -> io::Result<()> {
-        let draft = Temporary::below(&self.incoming());
-        fs::write(draft.path(), serde_json::to_vec(value)?)?;
-        fs::rename(draft.path(), to)
-    }
 }
 
-fn bucket<'a>(index: &'a Index, name: &str) -> Result<&'a Bucket, Failure> {
-    index
-        .buckets
-        .get(name)
-        .ok_or_else(|| Failure::NotFound("The specified bucket does not exist.".to_owned()))
+fn no_bucket() -> Failure {
+    Failure::NotFound("The specified bucket does not exist.".to_owned())
 }
 
 fn no_object(bucket: &str, name: &str) -> Failure {
     Failure::NotFound(format!("No such object: {bucket}/{name}"))
 }
 
-fn find<'a>(
-    bucket: &'a Bucket,
-    bucket_name: &str,
-    name: &str,
-    generation: Option<i64>,
-) -> Result<&'a Arc<Object>, Failure> {
-    bucket
-        .objects
-        .get(name)
-        .filter(|object| generation.is_none_or(|wanted| wanted == object.generation))
-        .ok_or_else(|| no_object(bucket_name, name))
-}
-
-fn check_bucket_name(name: &str) -> Result<(), Failure> {
-    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(b);
-    let outer = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = name.as_bytes();
-    let valid = (3..=222).contains(&bytes.len())
-        && bytes.iter().all(inner)
-        && bytes.first().is_some_and(outer)
-        && bytes.last().is_some_and(outer);
-    if valid {
-        Ok(())
-    } else {
-        Err(Failure::Invalid(format!("Invalid bucket name: '{name}'")))
-    }
-}
-
-fn check_object_name(name: &str) -> Result<(), Failure> {
-    if name.is_empty()
-        || name.len() > 1024
-        || name.contains(['\r', '\n'])
-        || name == "."
-        || name == ".."
-    {
-        return Err(Failure::Invalid(
-            "object names are 1 to 1024 bytes of UTF-8 without line breaks, not `.` or `..`"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// Reads one bucket's folder; `None` when it was being deleted or made as the emulator died.
-fn load_bucket(folder: &Path, last_generation: &mut i64) -> io::Result<Option<Bucket>> {
-    let Ok(record) = fs::read(folder.join("bucket.json")) else {
-        fs::remove_dir_all(folder)?;
-        return Ok(None);
-    };
-    let record: BucketRecord = serde_json::from_slice(&record)?;
-    let mut objects: BTreeMap<String, Arc<Object>> = BTreeMap::new();
-    let mut keep = std::collections::BTreeSet::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_record = path.extension().is_some_and(|it| it == "json");
-        if !is_record || path.ends_with("bucket.json") {
-            continue;
-        }
-        let Some(object) = load_object(&path) else {
-            tracing::warn!(path = %path.display(), "dropping an object whose data is not whole");
-            continue;
-        };
-        *last_generation = object.generation.max(*last_generation);
-        let newest = objects
-            .entry(object.name.clone())
-            .or_insert_with(|| Arc::new(object.clone()));
-        if newest.generation < object.generation {
-            *newest = Arc::new(object);
+/// Sorts what a bucket's folder holds: the newest generation of a name is live unless it was deleted.
+fn take_in(disk: &Disk, found: Found, last_generation: &mut i64) -> io::Result<Bucket> {
+    let mut bucket = Bucket::new(found.record);
+    for (name, generations) in found.objects {
+        let mut newer: Option<Timestamp> = None;
+        for mut object in generations.into_iter().rev() {
+            *last_generation = object.generation.max(*last_generation);
+            if newer.is_none() && object.deleted.is_none() {
+                newer = Some(object.created);
+                bucket.live.insert(name.clone(), Arc::new(object));
+                continue;
+            }
+            // A crash came between the new generation and the farewell to the old one.
+            object.deleted = object.deleted.or(newer);
+            newer = newer.or(Some(object.created));
+            if bucket.record.is_versioned() {
+                let key = (name.clone(), object.generation);
+                bucket.noncurrent.insert(key, Arc::new(object));
+            } else {
+                disk.remove(&bucket.record.name, &object)?;
+            }
         }
     }
-    for object in objects.values() {
-        keep.insert(folder.join(format!("{}.json", object.generation)));
-        keep.insert(folder.join(format!("{}.data", object.generation)));
-    }
-    keep.insert(folder.join("bucket.json"));
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if !keep.contains(&path) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(Some(Bucket { record, objects }))
-}
-
-fn load_object(record: &Path) -> Option<Object> {
-    let object: Object = serde_json::from_slice(&fs::read(record).ok()?).ok()?;
-    let size = fs::metadata(record.with_extension("data")).ok()?.len();
-    (size == object.sums.size).then_some(object)
+    Ok(bucket)
 }
 
 #[expect(
@@ -473,31 +485,46 @@ fn now() -> Timestamp {
 mod tests {
     use std::fs;
 
-    use super::Store;
+    use serde_json::json;
+
+    use super::{NewObject, Store};
+    use crate::disk::{SMALL, Stored};
     use crate::failure::Failure;
-    use crate::incoming::{Received, Temporary};
-    use crate::object::{Attributes, Checksums, Object};
+    use crate::incoming::{Content, Received, Temporary};
+    use crate::object::{Attributes, Object};
     use crate::preconditions::Preconditions;
 
-    fn put(store: &Store, name: &str, text: &str, when: Preconditions) -> Result<i64, Failure> {
-        let file = Temporary::below(&store.incoming());
-        fs::write(file.path(), text)?;
-        let content = Received {
-            file,
-            sums: Checksums {
-                size: text.len() as u64,
-                crc32c: 0,
-                md5: None,
-            },
-        };
-        store
-            .commit("buc", name, &content, Attributes::default(), when, None)
-            .map(|object| object.generation)
+    fn new(name: &str, conditions: Preconditions) -> NewObject {
+        NewObject {
+            bucket: "buc".to_owned(),
+            name: name.to_owned(),
+            attributes: Attributes::default(),
+            conditions,
+            components: None,
+        }
     }
 
-    fn read(store: &Store, name: &str) -> Option<String> {
-        let (_, file) = store.open_object("buc", name, None).ok()?;
-        std::io::read_to_string(file).ok()
+    /// Small objects lie in one file, large ones in two: `text` decides.
+    fn put(store: &Store, name: &str, text: &str, when: Preconditions) -> Result<i64, Failure> {
+        let mut received = Received::small(text.to_owned().into());
+        if text.len() as u64 > SMALL {
+            let file = Temporary::below(&store.incoming());
+            fs::write(file.path(), text)?;
+            received.content = Content::File(file);
+        }
+        let object = store.commit(new(name, when), &received)?;
+        Ok(object.generation)
+    }
+
+    fn read(store: &Store, name: &str, generation: Option<i64>) -> Option<String> {
+        match store.open_object("buc", name, generation).ok()?.1 {
+            Stored::Small(bytes) => String::from_utf8(bytes.into()).ok(),
+            Stored::File(file) => std::io::read_to_string(file).ok(),
+        }
+    }
+
+    fn large(text: &str) -> String {
+        text.repeat(usize::try_from(SMALL).expect("size"))
     }
 
     fn opened() -> (tempfile::TempDir, Store) {
@@ -509,42 +536,60 @@ mod tests {
 
     #[test]
     fn a_name_is_written_once_when_it_must_be_absent() {
-        let (_folder, store) = opened();
-        let first = put(&store, "a", "one", Preconditions::ABSENT).expect("first");
-        assert!(matches!(
-            put(&store, "a", "two", Preconditions::ABSENT),
-            Err(Failure::PreconditionFailed)
-        ));
-        assert_eq!(read(&store, "a").as_deref(), Some("one"));
-        let second = put(&store, "a", "two", Preconditions::default()).expect("second");
-        assert!(second > first);
-        assert_eq!(read(&store, "a").as_deref(), Some("two"));
+        for text in ["one\n{\n", &large("one")] {
+            let (folder, store) = opened();
+            let first = put(&store, "a", text, Preconditions::ABSENT).expect("first");
+            assert!(matches!(
+                put(&store, "a", "two", Preconditions::ABSENT),
+                Err(Failure::PreconditionFailed)
+            ));
+            assert_eq!(read(&store, "a", None).as_deref(), Some(text));
+            let second = put(&store, "a", "two", Preconditions::default()).expect("second");
+            assert!(second > first);
+            assert_eq!(read(&store, "a", None).as_deref(), Some("two"));
+            assert_eq!(read(&store, "a", Some(first)), None);
+            let files = fs::read_dir(folder.path().join("buckets/buc")).expect("bucket");
+            assert_eq!(files.count(), 2, "the bucket's record and the object");
+            let incoming = fs::read_dir(folder.path().join("incoming"));
+            assert_eq!(incoming.expect("incoming").count(), 0);
+        }
     }
 
     #[test]
     fn what_was_written_is_there_after_a_restart_and_leftovers_are_not() {
         let (folder, store) = opened();
         let long = "x/".repeat(500);
+        let (big, other) = (large("x"), large("y"));
         put(&store, &long, "whole", Preconditions::default()).expect("long name");
-        let torn = put(&store, "torn", "torn", Preconditions::default()).expect("torn");
-        let twice = put(&store, "twice", "old", Preconditions::default()).expect("old");
+        put(&store, "big", &large("big"), Preconditions::default()).expect("big");
+        let torn = put(&store, "torn", &large("torn"), Preconditions::default()).expect("torn");
+        let cut = put(&store, "cut", "cut", Preconditions::default()).expect("cut");
+        let twice = put(&store, "twice", &large("old"), Preconditions::default()).expect("old");
         let bucket = folder.path().join("buckets/buc");
-        let old = fs::read(bucket.join(format!("{twice}.json"))).expect("record");
+        let file = |generation: i64, kind: &str| bucket.join(format!("{generation}.{kind}"));
+        let old = fs::read(file(twice, "json")).expect("record");
         put(&store, "twice", "new", Preconditions::default()).expect("new");
         drop(store);
 
-        // As after a crash: a torn file, a replaced generation not yet swept, data without a record, half an upload.
-        fs::write(bucket.join(format!("{torn}.data")), "to").expect("tear");
-        fs::write(bucket.join(format!("{twice}.json")), old).expect("record");
-        fs::write(bucket.join(format!("{twice}.data")), "old").expect("data");
-        fs::write(bucket.join("5.data"), "orphan").expect("orphan");
+        // As after a crash: torn files, a replaced generation not yet swept, data without a record, half an upload.
+        fs::write(file(torn, "data"), "to").expect("tear");
+        let whole = fs::read(file(cut, "object")).expect("object");
+        fs::write(file(cut, "object"), &whole[..whole.len() - 1]).expect("cut");
+        fs::write(file(twice, "json"), old).expect("record");
+        fs::write(file(twice, "data"), large("old")).expect("data");
+        fs::write(file(5, "data"), big + &other).expect("orphan");
         fs::write(folder.path().join("incoming/half"), "half").expect("half");
 
         let store = Store::open(folder.path()).expect("store");
-        assert_eq!(read(&store, &long).as_deref(), Some("whole"));
-        assert_eq!(read(&store, "twice").as_deref(), Some("new"));
-        assert_eq!(read(&store, "torn"), None);
-        assert_eq!(fs::read_dir(bucket).expect("bucket").count(), 5);
+        assert_eq!(read(&store, &long, None).as_deref(), Some("whole"));
+        assert_eq!(read(&store, "big", None), Some(large("big")));
+        assert_eq!(read(&store, "twice", None).as_deref(), Some("new"));
+        assert_eq!(read(&store, "torn", None), None);
+        assert_eq!(read(&store, "cut", None), None);
+        assert_eq!(
+            fs::read_dir(&bucket).expect("bucket").count(),
+            1 + 1 + 2 + 1
+        );
         let incoming = fs::read_dir(folder.path().join("incoming"));
         assert_eq!(incoming.expect("incoming").count(), 0);
     }
@@ -557,24 +602,56 @@ mod tests {
 
     #[test]
     fn a_copy_outlives_its_source() {
-        let (_folder, store) = opened();
-        put(&store, "a", "one", Preconditions::default()).expect("put");
-        let source: Object = store.object("buc", "a", None).expect("a").as_ref().clone();
-        let copy = store.duplicate("buc", &source).expect("copy");
+        for text in ["one", &large("one")] {
+            let (_folder, store) = opened();
+            put(&store, "a", text, Preconditions::default()).expect("put");
+            let source: Object = store.object("buc", "a", None).expect("a").as_ref().clone();
+            let copy = store.duplicate("buc", &source).expect("copy");
+            store
+                .commit(new("b", Preconditions::default()), &copy)
+                .expect("commit");
+            store
+                .delete("buc", "a", None, Preconditions::default())
+                .expect("delete");
+            assert_eq!(read(&store, "b", None).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn old_generations_stay_where_the_bucket_keeps_them() {
+        let (folder, store) = opened();
         store
-            .commit(
-                "buc",
-                "b",
-                &copy,
-                Attributes::default(),
-                Preconditions::default(),
-                None,
-            )
-            .expect("commit");
+            .patch_bucket("buc", Preconditions::default(), |settings| {
+                settings.insert("versioning".to_owned(), json!({"enabled": true}));
+            })
+            .expect("patch");
+        let first = put(&store, "a", "one", Preconditions::default()).expect("first");
+        let second = put(&store, "a", &large("two"), Preconditions::default()).expect("second");
+        put(&store, "b", "b", Preconditions::default()).expect("b");
         store
-            .delete("buc", "a", None, Preconditions::default())
+            .delete("buc", "b", None, Preconditions::default())
             .expect("delete");
-        assert_eq!(read(&store, "a"), None);
-        assert_eq!(read(&store, "b").as_deref(), Some("one"));
+        drop(store);
+        let store = Store::open(folder.path()).expect("store");
+        let versions = || {
+            let mut seen = Vec::new();
+            store
+                .walk_versions("buc", ("", 0), |object| {
+                    seen.push((object.name.clone(), object.deleted.is_some()));
+                    true
+                })
+                .expect("walk");
+            seen
+        };
+        let of = |name: &str, deleted| (name.to_owned(), deleted);
+        assert_eq!(versions(), [of("a", true), of("a", false), of("b", true)]);
+        assert_eq!(read(&store, "a", Some(first)).as_deref(), Some("one"));
+        assert_eq!(read(&store, "a", None), Some(large("two")));
+        assert_eq!(read(&store, "b", None), None);
+        let mut deleted = store.delete("buc", "a", Some(first), Preconditions::default());
+        deleted.expect("old");
+        deleted = store.delete("buc", "a", Some(second), Preconditions::default());
+        deleted.expect("live");
+        assert_eq!(versions(), [of("b", true)]);
     }
 }

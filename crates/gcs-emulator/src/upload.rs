@@ -10,14 +10,16 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, header};
 
+use crate::buckets::refuse_acl;
 use crate::call::{Call, blocking, ok, parse_json};
 use crate::failure::Failure;
 use crate::incoming::{Incoming, Received};
 use crate::multipart::{self, PartEnd};
 use crate::object::{Attributes, Checksums, Object};
+use crate::path::check_object_name;
 use crate::preconditions::Preconditions;
 use crate::session;
-use crate::store::Store;
+use crate::store::{NewObject, Store};
 
 /// The longest metadata in front of the content of a multipart upload.
 const LONGEST_HEAD: usize = 1 << 20;
@@ -30,6 +32,7 @@ pub(crate) async fn upload(call: Call, bucket: String) -> Result<Response, Failu
     if call.method != Method::POST && call.method != Method::PUT {
         return Err(call.not_emulated());
     }
+    refuse_acl(&call)?;
     match call.query.get("uploadType").unwrap_or("media") {
         "resumable" => session::start(call, bucket).await,
         "multipart" => multipart_upload(call, bucket).await,
@@ -56,7 +59,7 @@ impl Destination {
         let name = call.query.get("name").map(str::to_owned);
         let name = name
             .or_else(|| attributes.name.clone())
-            .ok_or_else(|| Failure::Invalid("Required: name".to_owned()))?;
+            .ok_or(Failure::Required("name"))?;
         Ok(Self {
             bucket,
             name,
@@ -68,6 +71,7 @@ impl Destination {
     /// Refuses early what would be refused at the end.
     pub(crate) fn check_now(&self, store: &Store) -> Result<(), Failure> {
         store.bucket(&self.bucket)?;
+        check_object_name(&self.name)?;
         let live = store.object(&self.bucket, &self.name, None).ok();
         self.conditions.check(live.as_deref())
     }
@@ -82,39 +86,48 @@ impl Destination {
         check_sums(&content.sums, &self.attributes, headers)?;
         self.attributes.name = None;
         blocking(move || {
-            store.commit(
-                &self.bucket,
-                &self.name,
-                &content,
-                self.attributes,
-                self.conditions,
-                None,
-            )
+            let new = NewObject {
+                bucket: self.bucket,
+                name: self.name,
+                attributes: self.attributes,
+                conditions: self.conditions,
+                components: None,
+            };
+            store.commit(new, &content)
         })
         .await
     }
 }
 
-async fn simple_upload(call: Call, bucket: String) -> Result<Response, Failure> {
-    let attributes = Attributes {
-        content_type: call
-            .header(header::CONTENT_TYPE.as_str())
-            .map(str::to_owned),
+fn of_headers(call: &Call) -> Attributes {
+    let text = |name: header::HeaderName| call.header(name.as_str()).map(str::to_owned);
+    let encoding = call.query.get("contentEncoding").map(str::to_owned);
+    Attributes {
+        content_type: text(header::CONTENT_TYPE),
+        content_encoding: encoding.or_else(|| text(header::CONTENT_ENCODING)),
         ..Attributes::default()
-    };
+    }
+}
+
+async fn simple_upload(call: Call, bucket: String) -> Result<Response, Failure> {
+    let attributes = of_headers(&call);
     let destination = Destination::new(&call, bucket, attributes)?;
+    let (bucket, base) = (destination.bucket.clone(), call.base());
+    let object = whole(call, destination).await?;
+    Ok(ok(&object.resource(&bucket, &base)))
+}
+
+/// Makes a whole body an object.
+pub(crate) async fn whole(call: Call, destination: Destination) -> Result<Arc<Object>, Failure> {
     destination.check_now(&call.server.store)?;
     let mut incoming = Incoming::below(&call.server.store.incoming());
-    let base = call.base();
     let mut stream = call.body.into_data_stream();
     while let Some(bytes) = next(&mut stream).await? {
         incoming.push(bytes).await?;
     }
     let content = incoming.finish().await?;
-    let bucket = destination.bucket.clone();
     let store = Arc::clone(&call.server.store);
-    let object = destination.commit(store, content, &call.headers).await?;
-    Ok(ok(&object.resource(&bucket, &base)))
+    destination.commit(store, content, &call.headers).await
 }
 
 async fn multipart_upload(mut call: Call, bucket: String) -> Result<Response, Failure> {
@@ -141,7 +154,7 @@ async fn multipart_upload(mut call: Call, bucket: String) -> Result<Response, Fa
             return Err(Failure::Invalid("the metadata part is too long".to_owned()));
         }
     };
-    let mut attributes: Attributes = parse_json(&head.metadata)?;
+    let mut attributes = Attributes::read(&parse_json(&head.metadata)?)?;
     if attributes.content_type.is_none() {
         attributes.content_type = head.content_type;
     }
