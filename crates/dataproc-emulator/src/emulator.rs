@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use tokio::task::JoinHandle;
 
 use crate::clock::real_sleep;
 use crate::faults::Faults;
+use crate::iap::Iap;
 use crate::lifecycle::snapshot;
+use crate::local_ca::CaError;
 use crate::routes::router;
 use crate::runtime::ClusterRuntime;
 use crate::server::serve;
@@ -36,6 +39,10 @@ pub struct EmulatorOptions {
     pub login_user: Option<String>,
     /// What every call must bring as `Authorization: Bearer`; when absent, anybody on this machine may call.
     pub token: Option<String>,
+    /// Where the relay of Identity-Aware Proxy listens; a free port of the same address when absent.
+    pub iap_listen: Option<SocketAddr>,
+    /// An existing folder for the certificate of the emulator's authority; a temporary one when absent.
+    pub ca_folder: Option<PathBuf>,
     /// How long a client may take to send the head of a request, and as long again for its body.
     pub patience: Duration,
 }
@@ -47,6 +54,8 @@ impl Default for EmulatorOptions {
             storage_endpoint: None,
             login_user: None,
             token: None,
+            iap_listen: None,
+            ca_folder: None,
             patience: Duration::from_secs(30),
         }
     }
@@ -87,6 +96,20 @@ impl EmulatorOptions {
         self.token = Some(token.into());
         self
     }
+
+    /// Lets the relay of Identity-Aware Proxy listen at `address`.
+    #[must_use]
+    pub const fn iap_listen(mut self, address: SocketAddr) -> Self {
+        self.iap_listen = Some(address);
+        self
+    }
+
+    /// Writes the certificate of the emulator's authority into a folder, as `emulator-ca.pem`.
+    #[must_use]
+    pub fn ca_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.ca_folder = Some(folder.into());
+        self
+    }
 }
 
 /// Why an emulator did not start.
@@ -107,6 +130,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no authority for what is served by TLS.
+    #[error("the certificate authority could not be made")]
+    Authority(#[from] CaError),
 }
 
 /// A running emulator.
@@ -116,6 +142,7 @@ pub enum StartError {
 pub struct Emulator {
     service: Arc<Service>,
     address: SocketAddr,
+    iap: Iap,
     stopping: watch::Sender<bool>,
     serving: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     timers: JoinHandle<()>,
@@ -127,14 +154,12 @@ impl Emulator {
         runtime: Arc<dyn ClusterRuntime>,
         options: EmulatorOptions,
     ) -> Result<Self, StartError> {
-        let address = options.listen;
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback { address });
-        }
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let (listener, address) = bind(options.listen).await?;
+        let beside = SocketAddr::new(address.ip(), 0);
+        let (relay, relay_at) = bind(options.iap_listen.unwrap_or(beside)).await?;
+        let authority = Iap::authority(relay_at, options.ca_folder.as_deref())?;
         let service = Arc::new(Service::new(runtime, options));
+        let iap = Iap::start(relay, relay_at, authority, Arc::clone(&service));
         let (stopping, stopped) = watch::channel(false);
         let app = router(Arc::clone(&service));
         let serving = tokio::spawn(serve(listener, app, service.patience, stopped));
@@ -142,6 +167,7 @@ impl Emulator {
         Ok(Self {
             service,
             address,
+            iap,
             stopping,
             serving: tokio::sync::Mutex::new(Some(serving)),
             timers,
@@ -158,6 +184,12 @@ impl Emulator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The relay of Identity-Aware Proxy.
+    #[must_use]
+    pub const fn iap(&self) -> &Iap {
+        &self.iap
     }
 
     /// What the emulator's clock shows.
@@ -187,6 +219,7 @@ impl Emulator {
     pub async fn stop(&self) {
         self.stopping.send_replace(true);
         self.timers.abort();
+        self.iap.stop();
         self.service.close().await;
         let serving = self.serving.lock().await.take();
         if let Some(mut serving) = serving {
@@ -196,6 +229,17 @@ impl Emulator {
             }
         }
     }
+}
+
+/// Listens at a loopback address and says at which port.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    if !address.ip().is_loopback() {
+        return Err(StartError::NotLoopback { address });
+    }
+    let listen = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    Ok((listener, bound))
 }
 
 impl Drop for Emulator {

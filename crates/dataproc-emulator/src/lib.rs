@@ -42,21 +42,32 @@
 
 pub mod runtime;
 
-pub mod emulator;
 mod access;
+pub mod emulator;
 mod server;
 
 mod routes;
 
 mod clusters;
 mod compute;
+mod iam;
+mod jobs;
 mod operations;
+mod policies;
 mod os_login;
 mod os_login_profile;
 
+mod iap;
+mod iap_frames;
+mod iap_session;
+mod local_ca;
+
+mod autoscale;
+mod autoscaler;
 mod lifecycle;
 mod machines;
 mod service;
+mod storage;
 mod timers;
 mod update;
 
@@ -64,7 +75,12 @@ mod clock;
 mod failure;
 mod filter;
 mod listing;
+mod image;
+mod lifetime;
+mod machine_group;
+mod policy;
 mod resource;
+mod template;
 mod schema;
 
 mod admin;
@@ -74,10 +90,12 @@ pub mod scripted;
 
 pub use emulator::{Emulator, EmulatorOptions, StartError};
 pub use faults::{FaultEffect, FaultRule, Faults};
+pub use iap::Iap;
+pub use local_ca::CaError;
 pub use runtime::{
     ClusterFacts, ClusterRuntime, DriverOutput, JobEnd, JobFacts, Machine, Machines, MetadataKey,
     RuntimeError, YarnApplication, YarnMemory,
 };
 pub use scripted::{
-    Addresses, FlinkScript, ScriptedMachine, ScriptedOptions, ScriptedRuntime, YarnEnd,
+    Addresses, FlinkScript, JobScript, ScriptedMachine, ScriptedOptions, ScriptedRuntime, YarnEnd,
 };

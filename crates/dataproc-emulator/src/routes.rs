@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::failure::{ApiFailure, Code};
 use crate::service::Service;
-use crate::{access, admin, clusters, compute, faults, operations, os_login};
+use crate::{access, admin, clusters, compute, faults, iam, jobs, operations, os_login, policies};
 
 /// Every call that is emulated; fault rules do not reach the emulator's own calls.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let google = Router::new()
         .merge(dataproc())
+        .merge(below_both("regions"))
+        .merge(below_both("locations"))
         .merge(compute_engine())
         .merge(os_login())
+        .merge(iam())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn(access::reword))
@@ -44,12 +47,39 @@ fn dataproc() -> Router<Arc<Service>> {
                 .delete(clusters::delete)
                 .post(clusters::act),
         )
+        .route(&format!("{REGION}/jobs"), get(jobs::list))
+        .route(&format!("{REGION}/jobs:submit"), post(jobs::submit))
+        .route(
+            &format!("{REGION}/jobs:submitAsOperation"),
+            post(jobs::submit_as_operation),
+        )
+        .route(
+            &format!("{REGION}/jobs/{{id}}"),
+            get(jobs::get)
+                .patch(jobs::update)
+                .delete(jobs::delete)
+                .post(jobs::act),
+        )
         .route(&format!("{REGION}/operations"), get(operations::list))
         .route(
             &format!("{REGION}/operations/{{id}}"),
             get(operations::get)
                 .delete(operations::delete)
                 .post(operations::act),
+        )
+}
+
+/// What the API has below regions and below locations alike.
+fn below_both(place: &str) -> Router<Arc<Service>> {
+    let policies = format!("/v1/projects/{{project}}/{place}/{{region}}/autoscalingPolicies");
+    Router::new()
+        .route(&policies, get(policies::list).post(policies::create))
+        .route(
+            &format!("{policies}/{{id}}"),
+            get(policies::get)
+                .put(policies::update)
+                .delete(policies::delete)
+                .post(policies::act),
         )
 }
 
@@ -117,6 +147,16 @@ fn os_login() -> Router<Arc<Service>> {
     })
 }
 
+fn iam() -> Router<Arc<Service>> {
+    let versions = ["v1", "v3"];
+    versions.into_iter().fold(Router::new(), |router, version| {
+        router.route(
+            &format!("/{version}/projects/{{project}}"),
+            get(iam::project).post(iam::act_on_project),
+        )
+    })
+}
+
 fn own() -> Router<Arc<Service>> {
     const OWN: &str = "/emulator/v1";
     Router::new()
@@ -128,6 +168,10 @@ fn own() -> Router<Arc<Service>> {
             get(admin::faults).post(admin::add_fault),
         )
         .route(&format!("{OWN}/faults"), delete(admin::clear_faults))
+        .route(
+            &format!("{OWN}/permissions"),
+            get(iam::denied).post(iam::deny),
+        )
 }
 
 /// A call below a known API is one that the real service may have; any other is nobody's.

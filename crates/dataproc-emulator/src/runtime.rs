@@ -82,6 +82,11 @@ pub trait ClusterRuntime: Debug + Send + Sync + 'static {
         keys: &[MetadataKey],
     ) -> Result<(), RuntimeError>;
 
+    /// The port of a machine's SSH server, which the relay of Identity-Aware Proxy takes for port 22.
+    fn ssh_port(&self, _cluster: &ClusterFacts, _machine: &str) -> u16 {
+        22
+    }
+
     /// Whether a YARN application runs on the cluster: then its idle timer does not run.
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool;
 

@@ -1,20 +1,28 @@
 //! A runtime for tests and measurements: a real OpenSSH server, a fake `flink`, and YARN's and Flink's answers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use jobs::ScriptedJobs;
 
 use crate::clock::real_sleep;
-use crate::runtime::{ClusterFacts, ClusterRuntime, Machines, MetadataKey, RuntimeError};
+use crate::runtime::{
+    ClusterFacts, ClusterRuntime, DriverOutput, JobEnd, JobFacts, Machines, MetadataKey,
+    RuntimeError, YarnApplication, YarnMemory,
+};
 
+mod archive;
+mod jobs;
 mod machine;
 mod processes;
 mod programs;
 mod web;
 
+pub use jobs::JobScript;
 pub use machine::ScriptedMachine;
 pub use programs::{FlinkScript, YarnEnd};
 
@@ -32,6 +40,8 @@ pub struct ScriptedOptions {
     pub addresses: Addresses,
     /// What the fake `flink` of new clusters does.
     pub flink: FlinkScript,
+    /// What jobs of the Jobs API do.
+    pub job: JobScript,
     /// OpenSSH's server.
     pub sshd: PathBuf,
     /// Where the machines look for programs after their own, such as `/usr/bin:/bin`.
@@ -46,6 +56,7 @@ impl Default for ScriptedOptions {
             machines: true,
             addresses: Addresses::Shared,
             flink: FlinkScript::default(),
+            job: JobScript::default(),
             sshd: PathBuf::from("/usr/sbin/sshd"),
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         }
@@ -72,6 +83,7 @@ pub enum Addresses {
 #[derive(Debug)]
 pub struct ScriptedRuntime {
     options: ScriptedOptions,
+    jobs: ScriptedJobs,
     inner: Mutex<Inner>,
 }
 
@@ -82,6 +94,9 @@ struct Inner {
     create_failures: VecDeque<RuntimeError>,
     delete_failures: VecDeque<RuntimeError>,
     busy: HashMap<String, bool>,
+    yarn_memory: HashMap<String, YarnMemory>,
+    /// The secondary workers that were taken away, by the cluster's UUID.
+    preempted: HashMap<String, HashSet<String>>,
     keys: HashMap<(String, String), Vec<MetadataKey>>,
 }
 
@@ -93,8 +108,11 @@ impl ScriptedRuntime {
             flink: options.flink.clone(),
             ..Inner::default()
         };
+        let jobs = ScriptedJobs::default();
+        jobs.set(options.job.clone());
         Self {
             options,
+            jobs,
             inner: Mutex::new(inner),
         }
     }
@@ -106,6 +124,14 @@ impl ScriptedRuntime {
             machines: false,
             ..ScriptedOptions::default()
         })
+    }
+
+    /// Who can log in on scripted machines: the user that runs this process.
+    ///
+    /// # Errors
+    /// When the system does not know its name.
+    pub fn login_user() -> std::io::Result<String> {
+        machine::user_name()
     }
 
     /// Makes the next create call fail.
@@ -121,6 +147,28 @@ impl ScriptedRuntime {
     /// Says whether the cluster of that name is busy, whatever runs on it.
     pub fn set_busy(&self, cluster: &str, busy: bool) {
         self.lock().busy.insert(cluster.to_owned(), busy);
+    }
+
+    /// Says what the YARN of the cluster of that name has and wants of memory; until then it tells none.
+    pub fn set_yarn_memory(&self, cluster: &str, memory: YarnMemory) {
+        let mut inner = self.lock();
+        inner.yarn_memory.insert(cluster.to_owned(), memory);
+    }
+
+    /// Changes what jobs of the Jobs API do from the next one on.
+    pub fn set_job(&self, script: JobScript) {
+        self.jobs.set(script);
+    }
+
+    /// Says what the next job does that has not been said yet; each attempt of a job counts as one.
+    pub fn push_job(&self, script: JobScript) {
+        self.jobs.push(script);
+    }
+
+    /// The jobs so far, in the order in which they began; each attempt is one.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobFacts> {
+        self.jobs.started()
     }
 
     /// Changes what `flink` does from its next start on, on the present machines and on later ones.
@@ -146,6 +194,20 @@ impl ScriptedRuntime {
     pub fn keys(&self, cluster: &str, machine: &str) -> Vec<MetadataKey> {
         let at = (cluster.to_owned(), machine.to_owned());
         self.lock().keys.get(&at).cloned().unwrap_or_default()
+    }
+
+    /// The machines of a cluster as they are now.
+    fn machines(&self, cluster: &ClusterFacts) -> Machines {
+        let inner = self.lock();
+        let machine = inner.machines.get(&cluster.uuid);
+        let address = machine.map(|machine| machine.address());
+        let address = address.unwrap_or_else(|| std::net::Ipv4Addr::LOCALHOST.into());
+        let keys: Vec<_> = machine.iter().map(|m| m.host_key().to_owned()).collect();
+        let mut machines = Machines::at_master(cluster, address, &keys);
+        if let Some(gone) = inner.preempted.get(&cluster.uuid) {
+            machines.machines.retain(|own| !gone.contains(&own.name));
+        }
+        machines
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -193,23 +255,37 @@ impl ClusterRuntime for ScriptedRuntime {
         cluster: &ClusterFacts,
         _graceful: Duration,
     ) -> Result<Machines, RuntimeError> {
-        let machine = self.lock().machines.get(&cluster.uuid).cloned();
-        let address = machine.as_ref().map(|m| m.address());
-        let address = address.unwrap_or_else(|| std::net::Ipv4Addr::LOCALHOST.into());
-        let keys: Vec<_> = machine.iter().map(|m| m.host_key().to_owned()).collect();
-        Ok(Machines::at_master(cluster, address, &keys))
+        // Those that were taken away come back, as a group of instances makes them again.
+        self.lock().preempted.remove(&cluster.uuid);
+        Ok(self.machines(cluster))
     }
 
-    async fn stop(&self, _cluster: &ClusterFacts) -> Result<(), RuntimeError> {
-        if self.options.machines {
-            let what = "stopping a scripted machine";
-            return Err(RuntimeError::NotEmulated { what });
+    async fn preempt(
+        &self,
+        cluster: &ClusterFacts,
+        machine: &str,
+    ) -> Result<Machines, RuntimeError> {
+        let mut inner = self.lock();
+        let gone = inner.preempted.entry(cluster.uuid.clone()).or_default();
+        gone.insert(machine.to_owned());
+        drop(inner);
+        Ok(self.machines(cluster))
+    }
+
+    async fn stop(&self, cluster: &ClusterFacts) -> Result<(), RuntimeError> {
+        let machine = self.lock().machines.get(&cluster.uuid).cloned();
+        match machine {
+            Some(machine) => machine.power_off().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn start(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
-        self.scale(cluster, Duration::ZERO).await
+        let machine = self.lock().machines.get(&cluster.uuid).cloned();
+        if let Some(machine) = machine {
+            machine.power_on().await?;
+        }
+        Ok(self.machines(cluster))
     }
 
     async fn set_keys(
@@ -231,6 +307,48 @@ impl ClusterRuntime for ScriptedRuntime {
             }
             _ => Ok(()),
         }
+    }
+
+    async fn run_job(
+        &self,
+        cluster: &ClusterFacts,
+        job: &JobFacts,
+        output: &DriverOutput,
+    ) -> Result<JobEnd, RuntimeError> {
+        self.jobs.run(&cluster.uuid, job, output).await
+    }
+
+    async fn cancel_job(&self, cluster: &ClusterFacts, job: &str) -> Result<(), RuntimeError> {
+        self.jobs.cancel(&cluster.uuid, job);
+        Ok(())
+    }
+
+    async fn job_applications(
+        &self,
+        cluster: &ClusterFacts,
+        job: &JobFacts,
+    ) -> Vec<YarnApplication> {
+        self.jobs.applications(&cluster.uuid, &job.id)
+    }
+
+    async fn yarn_memory(&self, cluster: &ClusterFacts) -> Option<YarnMemory> {
+        self.lock().yarn_memory.get(&cluster.name).copied()
+    }
+
+    async fn diagnose(&self, cluster: &ClusterFacts) -> Result<Bytes, RuntimeError> {
+        let machine = self.lock().machines.get(&cluster.uuid).cloned();
+        let resource = ("cluster.json".to_owned(), cluster.resource.to_string());
+        let mut files = vec![resource];
+        files.extend(machine.iter().flat_map(|machine| machine.report()));
+        archive::tar_gz(&files).map_err(|error| RuntimeError::Failed {
+            detail: error.to_string(),
+        })
+    }
+
+    fn ssh_port(&self, cluster: &ClusterFacts, _machine: &str) -> u16 {
+        let inner = self.lock();
+        let machine = inner.machines.get(&cluster.uuid);
+        machine.map_or(22, |machine| machine.ssh().port())
     }
 
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -36,8 +36,9 @@ pub struct ScriptedMachine {
     yarn: SocketAddr,
     flink: SocketAddr,
     applications: Applications,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     servers: Servers,
+    sshd: PathBuf,
     files: TempDir,
 }
 
@@ -133,20 +134,6 @@ impl ScriptedMachine {
         let host_key = make_host_key(root).await?;
         write_configuration(root, cluster, options, &user).map_err(failed("the server's files"))?;
         let applications = Applications::new(root, yarn_at, flink_at, &user, started, cluster);
-        let servers = Servers::default();
-        let sshd = Sshd {
-            program: options.sshd.clone(),
-            root: root.to_owned(),
-            servers: servers.clone(),
-        };
-        let tasks = vec![
-            tokio::spawn(sshd.serve(ssh)),
-            tokio::spawn(web::serve(
-                yarn,
-                web::resource_manager(applications.clone()),
-            )),
-            tokio::spawn(web::serve(web, web::flink(applications.clone()))),
-        ];
         let machine = Self {
             cluster: cluster.name.clone(),
             uuid: cluster.uuid.clone(),
@@ -156,13 +143,72 @@ impl ScriptedMachine {
             yarn: yarn_at,
             flink: flink_at,
             applications,
-            tasks,
-            servers,
+            tasks: Mutex::default(),
+            servers: Servers::default(),
+            sshd: options.sshd.clone(),
             files,
         };
+        machine.serve(ssh, yarn, web);
         machine.write_flink(flink)?;
         machine.write_keys(&[])?;
         Ok(machine)
+    }
+
+    fn serve(&self, ssh: TcpListener, yarn: TcpListener, flink: TcpListener) {
+        let sshd = Sshd {
+            program: self.sshd.clone(),
+            root: self.files.path().to_owned(),
+            servers: self.servers.clone(),
+        };
+        let manager = web::resource_manager(self.applications.clone());
+        self.tasks().extend([
+            tokio::spawn(sshd.serve(ssh)),
+            tokio::spawn(web::serve(yarn, manager)),
+            tokio::spawn(web::serve(flink, web::flink(self.applications.clone()))),
+        ]);
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what runs on the machine and stops listening; its files stay. Idempotent.
+    pub(crate) async fn power_off(&self) -> Result<(), RuntimeError> {
+        let tasks: Vec<_> = self.tasks().drain(..).collect();
+        for task in tasks {
+            task.abort();
+            // Its listener has gone with it; an error only says that it was aborted.
+            task.await.ok();
+        }
+        self.stop();
+        // A ResourceManager that keeps no state knows nothing of what ran before it.
+        let applications = self.files.path().join("apps");
+        fs::remove_dir_all(&applications)
+            .and_then(|()| fs::create_dir(&applications))
+            .map_err(failed("the machine's applications"))
+    }
+
+    /// Listens again where it did before.
+    pub(crate) async fn power_on(&self) -> Result<(), RuntimeError> {
+        let bind = TcpListener::bind::<SocketAddr>;
+        let bound = tokio::try_join!(bind(self.ssh), bind(self.yarn), bind(self.flink));
+        let (ssh, yarn, flink) = bound.map_err(failed("the machine's ports"))?;
+        self.serve(ssh, yarn, flink);
+        Ok(())
+    }
+
+    /// What a diagnosis of it gathers.
+    pub(crate) fn report(&self) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        for name in ["sshd_config", "sshd.log", "flink.conf"] {
+            if let Ok(text) = fs::read_to_string(self.files.path().join(name)) {
+                files.push((format!("machine/{name}"), text));
+            }
+        }
+        let calls = self.flink_calls();
+        let calls: Vec<String> = calls.iter().map(|call| call.join(" ")).collect();
+        files.push(("machine/flink_calls.txt".to_owned(), calls.join("\n")));
+        files
     }
 
     /// Lets exactly these keys in.
@@ -180,7 +226,7 @@ impl ScriptedMachine {
 
     /// Ends the machine and what runs on it. Idempotent.
     pub(crate) fn stop(&self) {
-        for task in &self.tasks {
+        for task in self.tasks().drain(..) {
             task.abort();
         }
         self.servers.kill();
@@ -392,7 +438,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The login name of the user that runs this process.
-fn user_name() -> io::Result<String> {
+pub(super) fn user_name() -> io::Result<String> {
     let own = rustix::process::getuid().as_raw().to_string();
     let users = fs::read_to_string("/etc/passwd")?;
     let name = users.lines().find_map(|line| {

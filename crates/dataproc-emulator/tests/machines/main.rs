@@ -1,0 +1,8 @@
+//! Machines over HTTP, SSH and the relay: who enters, by which way, and what a machine learns of itself.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod cloud;
+mod entry;
+mod iap;
+mod os_login;
