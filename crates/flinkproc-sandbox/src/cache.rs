@@ -35,6 +35,11 @@ impl Cache {
         }
     }
 
+    /// Below it lies everything.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where a part made by this recipe lies, or would lie: another recipe makes another folder.
     pub(crate) fn path(&self, part: PartName, recipe: &str) -> PathBuf {
         let digest = Sha256::digest(recipe.as_bytes());

@@ -82,6 +82,28 @@ pub enum SandboxError {
         /// Their process ids.
         pids: Vec<u32>,
     },
+    /// A file that a job names could not be had.
+    #[error("the job's file {uri} cannot be had: {detail}")]
+    JobFile {
+        /// As the job names it.
+        uri: String,
+        /// Why not.
+        detail: String,
+    },
+    /// A job's body is not what its type wants.
+    #[error("the job's {kind} cannot be run: {detail}")]
+    JobBody {
+        /// Its type's field, such as `pigJob`.
+        kind: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The cluster is stopped.
+    #[error("the cluster {cluster} is stopped")]
+    Stopped {
+        /// Its name.
+        cluster: String,
+    },
     /// The storage server of the sandbox refused a bucket.
     #[error("the bucket `{bucket}` could not be made: {detail}")]
     Bucket {
@@ -125,14 +147,20 @@ impl Explain for SandboxError {
             Self::NotServed { .. } => "SBX008",
             Self::LeftOver { .. } => "SBX009",
             Self::Bucket { .. } => "SBX010",
+            Self::JobFile { .. } => "SBX011",
+            Self::JobBody { .. } => "SBX012",
+            Self::Stopped { .. } => "SBX013",
         })
     }
 
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Prerequisites { .. } | Self::NotLinux { .. } | Self::Bucket { .. } => {
-                FailureKind::Input
-            }
+            Self::Prerequisites { .. }
+            | Self::NotLinux { .. }
+            | Self::Bucket { .. }
+            | Self::JobFile { .. }
+            | Self::JobBody { .. }
+            | Self::Stopped { .. } => FailureKind::Input,
             Self::NoAddress { .. } => FailureKind::Capacity,
             _ => FailureKind::Cluster,
         }
@@ -171,6 +199,11 @@ impl Explain for SandboxError {
                 let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
                 format!("end them by hand: kill -KILL {}", pids.join(" "))
             }
+            Self::JobFile { .. } => {
+                "name a `gs://` object of the sandbox's storage, or a `file:///` path of the master".to_owned()
+            }
+            Self::JobBody { .. } => "see the fields of this type of job in Dataproc's reference".to_owned(),
+            Self::Stopped { .. } => "start the cluster first".to_owned(),
             Self::Bucket { .. } => "a bucket name has 3 to 63 lower-case letters, digits, hyphens, dots".to_owned(),
         })
     }

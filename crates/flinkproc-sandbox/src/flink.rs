@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::parts::Parts;
 
 /// What Flink 1.20 needs to run on Java 17, from the configuration that Flink ships.
-const JAVA_OPENS: &str = "--add-exports=java.base/sun.net.util=ALL-UNNAMED \
+pub(crate) const JAVA_OPENS: &str = "--add-exports=java.base/sun.net.util=ALL-UNNAMED \
     --add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED \
     --add-exports=jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED \
     --add-exports=jdk.compiler/com.sun.tools.javac.file=ALL-UNNAMED \
@@ -69,6 +68,11 @@ fn settings(
         // A Python program's client otherwise ends with a harmless trace.
         ("classloader.check-leaked-classloader", "false".to_owned()),
         ("io.tmp.dirs", layout.text("tmp")),
+        // These two stand for folders of HDFS: the only ones that masters and workers share.
+        ("yarn.staging-directory", format!("file://{}", layout.text("staging"))),
+        ("jobmanager.archive.fs.dir", format!("file://{}", layout.text("archive"))),
+        ("historyserver.archive.fs.dir", format!("file://{}", layout.text("archive"))),
+        ("historyserver.archive.fs.refresh-interval", "2000".to_owned()),
         // One file of running sessions for each cluster; the default is one for each user.
         ("yarn.properties-file.location", layout.text("tmp")),
     ]
@@ -112,8 +116,13 @@ pub(crate) fn configure(
         "export PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\ncd \"$HOME\"\n",
         layout.text("bin")
     );
-    layout.write("home/.bashrc", &start_up)?;
-    layout.write("home/.zshenv", &start_up)
+    for name in ["home/.bashrc", "home/.zshenv"] {
+        // A cluster that is started again keeps what its user wrote.
+        if !layout.at(name).exists() {
+            layout.write(name, &start_up)?;
+        }
+    }
+    Ok(())
 }
 
 fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
@@ -178,11 +187,10 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
 
 /// What `hadoop classpath` answers.
 pub(crate) fn hadoop_classpath(layout: &Layout, parts: &Parts) -> String {
-    let jars = parts.yarn_jars.first().and_then(|jar| jar.parent());
     format!(
-        "{}:{}/*:{}",
+        "{}:{}:{}",
         layout.text("hadoop-conf"),
-        jars.unwrap_or(Path::new("")).display(),
+        parts.hadoop_jars(),
         parts.gcs_connector.display()
     )
 }

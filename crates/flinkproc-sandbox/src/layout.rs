@@ -17,6 +17,8 @@ pub(crate) struct Layout {
     pub(crate) home: PathBuf,
     /// Such as `http://127.0.9.2:4443`, without a slash at the end.
     pub(crate) storage: String,
+    /// Where the machines' metadata server is, such as `127.0.0.1:8090`; storage then wants its token.
+    pub(crate) metadata_host: Option<String>,
 }
 
 impl Layout {
@@ -46,7 +48,7 @@ impl Layout {
     /// What the environment of a login, and of every program of the machine, holds.
     pub(crate) fn variables(&self, parts: &Parts) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.display().to_string();
-        vec![
+        let mut variables = vec![
             ("PATH", format!("{}:{SYSTEM_PATH}", self.text("bin"))),
             ("HOME", text(&self.home)),
             ("USER", self.user.clone()),
@@ -60,7 +62,11 @@ impl Layout {
             ("FLINK_CONF_DIR", self.text("flink-conf")),
             ("FLINK_LOG_DIR", self.text("flink-log")),
             ("STORAGE_EMULATOR_HOST", self.storage.clone()),
-        ]
+        ];
+        if let Some(host) = &self.metadata_host {
+            variables.push(("GCE_METADATA_HOST", host.clone()));
+        }
+        variables
     }
 }
 

@@ -23,28 +23,34 @@
 //!
 //! In reading order: [`prerequisites`] (what the machine must have), [`progress`] (what is told meanwhile), `cache` and [`parts`]
 //! (what is downloaded), [`machine`] (what the kernel says of processes and sockets), `process` (starting and ending), [`address`],
-//! `layout`, `xml`, `yarn`, `flink`, `sshd` (one service each), `cluster` (all of them together), [`runtime`] (clusters as the
-//! emulator wants them), [`folder`] and [`servers`] (what every sandbox has), [`sandbox`] (everything at once),
+//! `layout`, `xml`, `yarn`, `resource_manager`, `worker`, `nodes`, `flink`, `history`, `sshd` (one service each), `cluster` (all of
+//! them together), `jobs` (drivers of the Jobs API), `diagnosis`, [`runtime`] (clusters as the emulator wants them), [`folder`] and [`servers`] (what every sandbox has), [`sandbox`] (everything at once),
 //! [`control_plane`] (the servers alone), [`usage`] (what a sandbox takes), [`error`].
 
 pub mod address;
 mod cache;
 mod cluster;
 pub mod control_plane;
+mod diagnosis;
 pub mod error;
 mod flink;
 pub mod folder;
+mod history;
+mod jobs;
 mod layout;
 pub mod machine;
+mod nodes;
 pub mod parts;
 pub mod prerequisites;
 mod process;
 pub mod progress;
+mod resource_manager;
 pub mod runtime;
 pub mod sandbox;
 pub mod servers;
 mod sshd;
 pub mod usage;
+mod worker;
 mod xml;
 mod yarn;
 

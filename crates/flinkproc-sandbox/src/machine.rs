@@ -32,15 +32,50 @@ impl ProcessRef {
         Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && !stat.ended)
     }
 
+    /// Asks the group of processes that it leads to end, as a terminal would; one that has ended is no error.
+    pub(crate) fn ask_group_to_end(self) {
+        self.signal_group(rustix::process::Signal::TERM);
+    }
+
+    /// Ends it, the group that it leads and all its descendants at once.
+    pub(crate) fn kill_group(self) {
+        // Looked for first: a child of an ended parent is found no more.
+        let descendants = descendants(&[self]);
+        self.signal_group(rustix::process::Signal::KILL);
+        for process in descendants {
+            process.kill();
+        }
+    }
+
+    fn signal_group(self, signal: rustix::process::Signal) {
+        if self.is_alive()
+            && let Some(pid) = i32::try_from(self.pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+        {
+            // Fails only when all of it has ended meanwhile.
+            let _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+
+    /// Asks it to end; one that has ended is no error.
+    pub(crate) fn ask_to_end(self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
     /// Ends it at once; a process that has ended is no error.
     pub(crate) fn kill(self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    fn signal(self, signal: rustix::process::Signal) {
         if self.is_alive()
             && let Some(pid) = i32::try_from(self.pid)
                 .ok()
                 .and_then(rustix::process::Pid::from_raw)
         {
             // Only fails when it ended meanwhile or belongs to another user; whoever asks looks again.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(pid, signal);
         }
     }
 }
@@ -80,12 +115,20 @@ fn processes() -> BTreeMap<ProcessRef, u32> {
         .collect()
 }
 
+/// Those of `roots` that run, and all their descendants.
+#[must_use]
+pub fn descendants(roots: &[ProcessRef]) -> BTreeSet<ProcessRef> {
+    family("", roots)
+}
+
 /// Every running process that has `NAME=value` as `mark` in its environment, and all their descendants, and those of `roots`.
+///
+/// No process has an empty mark: what follows the last entry of an environment is none.
 #[must_use]
 pub fn family(mark: &str, roots: &[ProcessRef]) -> BTreeSet<ProcessRef> {
     let all = processes();
     let marked = |process: &&ProcessRef| {
-        fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|text| {
+        !mark.is_empty() && fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|text| {
             text.split(|byte| *byte == 0)
                 .any(|one| one == mark.as_bytes())
         })
@@ -197,7 +240,7 @@ mod tests {
     use std::net::TcpListener;
     use std::process::Stdio;
 
-    use super::{ProcessRef, family, listener, listeners};
+    use super::{ProcessRef, descendants, family, listener, listeners};
 
     #[test]
     fn rows_of_the_socket_tables() {
@@ -222,6 +265,15 @@ mod tests {
             Some("[::]:22"),
         );
         check("  sl  local_address rem_address   st", None);
+    }
+
+    #[test]
+    fn an_empty_mark_is_nobodys() {
+        assert_eq!(family("", &[]), BTreeSet::new());
+        let own = ProcessRef::of(std::process::id()).expect("running");
+        let parent = ProcessRef::of(std::os::unix::process::parent_id()).expect("running");
+        let found = descendants(&[own]);
+        assert!(found.contains(&own) && !found.contains(&parent), "{found:?}");
     }
 
     #[test]

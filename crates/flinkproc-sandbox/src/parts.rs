@@ -17,6 +17,8 @@ use crate::progress::{PartName, ProgressSink};
 
 const YARN_POM: &str = include_str!("../recipes/yarn-pom.xml");
 const GCS_POM: &str = include_str!("../recipes/gcs-pom.xml");
+const PIG_POM: &str = include_str!("../recipes/pig-pom.xml");
+const SPARK: &str = include_str!("../recipes/spark-requirements.txt");
 const PYFLINK: &str = include_str!("../recipes/pyflink-requirements.txt");
 const BIND_LOOPBACK: &str = include_str!("../recipes/bind_loopback.py");
 
@@ -34,6 +36,8 @@ pub struct Parts {
     pub python: PathBuf,
     /// Flink's home inside PyFlink.
     pub flink_home: PathBuf,
+    /// Where these parts lie, and those that only some jobs need will.
+    cache: Cache,
 }
 
 impl Parts {
@@ -83,7 +87,33 @@ impl Parts {
             python: venv.join("bin/python"),
             flink_home: packages.join("site-packages/pyflink"),
             prerequisites,
+            cache,
         })
+    }
+
+    /// The folder below which all parts lie.
+    pub(crate) fn folder(&self) -> &Path {
+        self.cache.folder()
+    }
+
+    /// YARN's and MapReduce's jars, as a class path's entry.
+    pub(crate) fn hadoop_jars(&self) -> String {
+        let jars = self.yarn_jars.first().and_then(|jar| jar.parent());
+        format!("{}/*", jars.unwrap_or(Path::new("")).display())
+    }
+
+    /// The folder of Pig's jars, fetched at first use.
+    pub(crate) async fn pig(&self) -> Result<PathBuf, SandboxError> {
+        let fetch = |folder| fetch_jars(&self.prerequisites, PartName::Pig, PIG_POM, folder);
+        let folder = self.cache.ensure(PartName::Pig, PIG_POM, fetch).await?;
+        Ok(folder.join("lib"))
+    }
+
+    /// Spark's home, fetched at first use.
+    pub(crate) async fn spark(&self) -> Result<PathBuf, SandboxError> {
+        let fetch = |folder| fetch_spark(&self.python, folder);
+        let folder = self.cache.ensure(PartName::Spark, SPARK, fetch).await?;
+        Ok(folder.join("lib/pyspark"))
     }
 }
 
@@ -164,6 +194,28 @@ async fn fetch_pyflink(prerequisites: &Prerequisites, folder: PathBuf) -> Result
     let jar = find_one(&packages.join("site-packages/pyflink/opt"), "flink-python")?;
     let jar = jar.display().to_string();
     step(&python, &["bind_loopback.py", &jar]).await
+}
+
+/// Spark brings what it needs of Python packages itself, in `python/lib`.
+async fn fetch_spark(python: &Path, folder: PathBuf) -> Result<(), SandboxError> {
+    let file = folder.join("requirements.txt");
+    fs::write(&file, SPARK).map_err(SandboxError::file("write", &file))?;
+    let temporary = folder.join("tmp");
+    fs::create_dir(&temporary).map_err(SandboxError::file("create the folder", &temporary))?;
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        "lib",
+        "--requirement",
+        "requirements.txt",
+    ];
+    let variables = BTreeMap::from([("TMPDIR", temporary.clone())]);
+    run(PartName::Spark, &folder, python, &arguments, &variables).await?;
+    fs::remove_dir_all(&temporary).map_err(SandboxError::file("remove", &temporary))
 }
 
 /// Runs one step of a recipe in its folder; what it says is kept in the part's own log.

@@ -112,6 +112,8 @@ pub enum Interpreter {
 pub struct Prerequisites {
     /// The home of a Java 17.
     pub java_home: PathBuf,
+    /// The home of the user who runs the sandbox: none of it is a worker's.
+    pub home: PathBuf,
     /// Maven, where it was needed.
     pub maven: Option<PathBuf>,
     /// A Python, where it was needed.
@@ -120,6 +122,8 @@ pub struct Prerequisites {
     pub sshd: PathBuf,
     /// OpenSSH's key generator.
     pub ssh_keygen: PathBuf,
+    /// What starts a program in namespaces of its own, where util-linux has it.
+    pub unshare: Option<PathBuf>,
     /// Memory that is free for clusters.
     pub memory: ByteSize,
 }
@@ -214,10 +218,12 @@ impl Prerequisites {
         match (java_home, sshd, ssh_keygen) {
             (Some(java_home), Some(sshd), Some(ssh_keygen)) if missing.is_empty() => Ok(Self {
                 java_home,
+                home: environment.home.clone(),
                 maven,
                 interpreter,
                 sshd,
                 ssh_keygen,
+                unshare: find_beside(environment, "unshare"),
                 memory,
             }),
             _ => Err(SandboxError::Prerequisites { missing }),

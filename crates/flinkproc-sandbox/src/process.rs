@@ -44,10 +44,20 @@ impl Processes {
             folder: folder.to_owned(),
             inner: Mutex::default(),
         };
+        processes.watch()?;
+        Ok(processes)
+    }
+
+    /// Starts the keeper where it does not run: at first, and again after [`end`](Self::end).
+    pub(crate) fn watch(&self) -> Result<(), SandboxError> {
+        let mut inner = self.lock();
+        if inner.keeper.is_some() {
+            return Ok(());
+        }
         let mut keeper = Command::new("/bin/sh")
             .args(["-c", KEEPER, "keeper"])
-            .arg(processes.mark())
-            .arg(folder.join(RECORD))
+            .arg(self.mark())
+            .arg(self.folder.join(RECORD))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .current_dir("/")
@@ -61,8 +71,8 @@ impl Processes {
                 source,
             })?;
         let pipe = keeper.stdin.take();
-        processes.lock().keeper = Some((keeper, pipe));
-        Ok(processes)
+        inner.keeper = Some((keeper, pipe));
+        Ok(())
     }
 
     /// The environment entry that everything of this cluster carries.
@@ -80,19 +90,33 @@ impl Processes {
     ) -> Result<ProcessRef, SandboxError> {
         let out = File::create(log).map_err(SandboxError::file("write", log))?;
         let errors = out.try_clone().map_err(SandboxError::file("write", log))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .stdout(out)
+            .stderr(errors);
+        let (child, process) = self.spawn(command, variables)?;
+        self.lock().children.push(child);
+        Ok(process)
+    }
+
+    /// Starts a program with exactly these variables and no input; the caller waits for its end.
+    pub(crate) fn spawn(
+        &self,
+        mut command: Command,
+        variables: &[(&str, String)],
+    ) -> Result<(Child, ProcessRef), SandboxError> {
+        let program = command.as_std().get_program().display().to_string();
         let not_started = |source| SandboxError::NotStarted {
-            program: program.display().to_string(),
+            program: program.clone(),
             source,
         };
-        let child = Command::new(program)
-            .args(arguments)
+        let child = command
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .env(MARK, &self.folder)
-            .current_dir(&self.folder)
             .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(errors)
             // Ctrl-C at the terminal is for us to handle, not for YARN.
             .process_group(0)
             .spawn()
@@ -101,7 +125,6 @@ impl Processes {
             .id()
             .and_then(ProcessRef::of)
             .ok_or_else(|| not_started(std::io::ErrorKind::NotFound.into()))?;
-        self.lock().children.push(child);
         let record = self.folder.join(RECORD);
         File::options()
             .create(true)
@@ -109,7 +132,7 @@ impl Processes {
             .open(&record)
             .and_then(|mut file| writeln!(file, "{} {}", process.pid, process.started))
             .map_err(SandboxError::file("write", record))?;
-        Ok(process)
+        Ok((child, process))
     }
 
     /// Ends what runs now, without waiting; the keeper ends the rest.

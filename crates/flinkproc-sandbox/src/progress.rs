@@ -13,6 +13,10 @@ pub enum PartName {
     GcsConnector,
     /// Flink and PyFlink in a virtual environment.
     PyFlink,
+    /// Pig's jars; fetched by the first Pig job.
+    Pig,
+    /// Spark with PySpark; fetched by the first PySpark job.
+    Spark,
 }
 
 impl PartName {
@@ -23,6 +27,8 @@ impl PartName {
             Self::Yarn => "YARN",
             Self::GcsConnector => "GCS connector",
             Self::PyFlink => "PyFlink",
+            Self::Pig => "Pig",
+            Self::Spark => "Spark",
         }
     }
 
@@ -30,9 +36,11 @@ impl PartName {
     #[must_use]
     pub const fn expected_bytes(self) -> u64 {
         match self {
-            Self::Yarn => 74 << 20,
+            Self::Yarn => 79 << 20,
             Self::GcsConnector => 40 << 20,
             Self::PyFlink => 718 << 20,
+            Self::Pig => 22 << 20,
+            Self::Spark => 347 << 20,
         }
     }
 }
@@ -70,6 +78,11 @@ pub enum Progress {
         wanted: u32,
         /// How many NodeManagers there are.
         given: u32,
+    },
+    /// The kernel lets nobody hide files from the workers here: what works only because of a shared file system works too.
+    WorkersShareFiles {
+        /// What the kernel, or the program that asked it, said.
+        reason: String,
     },
     /// A cluster is ready.
     ClusterReady {

@@ -6,8 +6,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use dataproc_emulator::runtime::{
-    ClusterFacts, ClusterRuntime, Machines, MetadataKey, RuntimeError,
+    ClusterFacts, ClusterRuntime, DriverOutput, JobEnd, JobFacts, Machines, MetadataKey,
+    RuntimeError, YarnApplication, YarnMemory,
 };
 use flinkproc_core::{Clock, messages};
 
@@ -54,6 +56,7 @@ impl SandboxRuntime {
                 .unwrap_or_default(),
             clock,
             progress,
+            isolation: Arc::default(),
         };
         Self {
             shared,
@@ -123,7 +126,7 @@ impl SandboxRuntime {
 }
 
 /// The error with its causes, for the cluster's status detail.
-fn failed(error: &SandboxError) -> RuntimeError {
+pub(crate) fn failed(error: &SandboxError) -> RuntimeError {
     if let SandboxError::NoAddress { .. } = error {
         return RuntimeError::Stockout {
             detail: error.to_string(),
@@ -163,11 +166,36 @@ impl ClusterRuntime for SandboxRuntime {
     async fn scale(
         &self,
         cluster: &ClusterFacts,
-        _graceful: Duration,
+        graceful: Duration,
     ) -> Result<Machines, RuntimeError> {
         let found = self.find(cluster)?;
         found
-            .scale(&self.shared, cluster)
+            .scale(&self.shared, cluster, graceful)
+            .await
+            .map_err(|error| failed(&error))
+    }
+
+    async fn preempt(
+        &self,
+        cluster: &ClusterFacts,
+        machine: &str,
+    ) -> Result<Machines, RuntimeError> {
+        let found = self.find(cluster)?;
+        Ok(found.preempt(&self.shared, cluster, machine).await)
+    }
+
+    async fn stop(&self, cluster: &ClusterFacts) -> Result<(), RuntimeError> {
+        let found = self.find(cluster)?;
+        found
+            .stop(&self.shared)
+            .await
+            .map_err(|error| failed(&error))
+    }
+
+    async fn start(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {
+        let found = self.find(cluster)?;
+        found
+            .start(&self.shared, cluster)
             .await
             .map_err(|error| failed(&error))
     }
@@ -184,9 +212,48 @@ impl ClusterRuntime for SandboxRuntime {
     }
 
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool {
-        match self.find(cluster) {
-            Ok(found) => found.is_busy(&self.shared).await,
-            Err(_) => false,
-        }
+        let Ok(found) = self.find(cluster) else {
+            return false;
+        };
+        let busy = found.resource_manager(&self.shared).is_busy().await;
+        busy.unwrap_or_default()
+    }
+
+    async fn run_job(
+        &self,
+        cluster: &ClusterFacts,
+        job: &JobFacts,
+        output: &DriverOutput,
+    ) -> Result<JobEnd, RuntimeError> {
+        let found = self.find(cluster)?;
+        let end = found.run_job(&self.shared, cluster, job, output).await;
+        end.map_err(RuntimeError::from)
+    }
+
+    async fn cancel_job(&self, cluster: &ClusterFacts, job: &str) -> Result<(), RuntimeError> {
+        self.find(cluster)?.cancel_job(job);
+        Ok(())
+    }
+
+    async fn job_applications(
+        &self,
+        cluster: &ClusterFacts,
+        job: &JobFacts,
+    ) -> Vec<YarnApplication> {
+        let Ok(found) = self.find(cluster) else {
+            return Vec::new();
+        };
+        found.resource_manager(&self.shared).tagged(&job.tag).await
+    }
+
+    async fn yarn_memory(&self, cluster: &ClusterFacts) -> Option<YarnMemory> {
+        let found = self.find(cluster).ok()?;
+        found.resource_manager(&self.shared).memory().await
+    }
+
+    async fn diagnose(&self, cluster: &ClusterFacts) -> Result<Bytes, RuntimeError> {
+        let found = self.find(cluster)?;
+        let archive = found.diagnose(&self.shared).await;
+        archive.map(Bytes::from).map_err(|error| failed(&error))
     }
 }

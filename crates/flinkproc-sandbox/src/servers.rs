@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dataproc_emulator::runtime::ClusterRuntime;
 use dataproc_emulator::{Emulator, EmulatorOptions};
-use flinkproc_core::BucketName;
+use flinkproc_core::{BucketName, Secret};
 
 use crate::error::SandboxError;
 
@@ -20,6 +20,10 @@ pub struct ServerOptions {
     pub storage_port: u16,
     /// Where the storage server keeps its objects; in the sandbox's own folder, and gone with it, when `None`.
     pub storage: Option<PathBuf>,
+    /// What every call must bring; without it every local user may call.
+    pub token: Option<Secret<String>>,
+    /// The login name of the machines, which OS Login gives every account; derived from the account when `None`.
+    pub login_user: Option<String>,
 }
 
 /// Both servers.
@@ -39,14 +43,21 @@ impl Servers {
         let root = options.storage.clone();
         let root = root.unwrap_or_else(|| folder.join("storage"));
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let wish = gcs_emulator::Options::new(root).listen(at(options.storage_port));
+        let mut wish = gcs_emulator::Options::new(root).listen(at(options.storage_port));
+        if let Some(token) = &options.token {
+            wish = wish.token(token.reveal());
+        }
         let storage = gcs_emulator::Emulator::start(wish)
             .await
             .map_err(|error| not_served("storage server", error))?;
         let runtime = Arc::new(runtime(&storage.url()));
-        let wish = EmulatorOptions::default()
+        let mut wish = EmulatorOptions::default()
             .listen(at(options.port))
             .storage(storage.url());
+        if let Some(token) = &options.token {
+            wish = wish.token(token.reveal());
+        }
+        wish.login_user = options.login_user.clone();
         let api = Emulator::start(runtime.clone(), wish)
             .await
             .map_err(|error| not_served("Dataproc API", error))?;

@@ -30,6 +30,11 @@ pub(crate) async fn configure(
 ) -> Result<String, SandboxError> {
     layout.create_folders(&["ssh/authorized_keys"])?;
     let key = layout.at("ssh/host_ed25519");
+    layout.write("ssh/sshd_config", &config(layout, parts, mark))?;
+    if let Ok(public) = fs::read_to_string(key.with_extension("pub")) {
+        // A cluster that is started again is the machine that it was.
+        return Ok(public.trim().to_owned());
+    }
     let keygen = &parts.prerequisites.ssh_keygen;
     let not_started = |source| SandboxError::NotStarted {
         program: keygen.display().to_string(),
@@ -48,7 +53,6 @@ pub(crate) async fn configure(
     }
     let public = key.with_extension("pub");
     let public = fs::read_to_string(&public).map_err(SandboxError::file("read", public))?;
-    layout.write("ssh/sshd_config", &config(layout, parts, mark))?;
     Ok(public.trim().to_owned())
 }
 

@@ -1,16 +1,18 @@
 //! YARN: a ResourceManager and NodeManagers on one loopback address.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use flinkproc_core::{ByteSize, Clock};
-use serde_json::Value;
 
 use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::machine::ProcessRef;
 use crate::parts::{Parts, last_lines};
 use crate::process::{MARK, Processes};
+use crate::resource_manager::ResourceManager;
+use crate::worker::Isolation;
 use crate::xml::configuration;
 
 /// Containers of one NodeManager: a JobManager and two TaskManagers of 1024 MiB each.
@@ -22,27 +24,23 @@ const MASTER_COST: ByteSize = ByteSize::from_mib(1024);
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How many NodeManagers a cluster with so many workers gets.
-///
-/// A cluster without workers runs its containers on the master, as Dataproc's single-node clusters do.
-pub(crate) fn node_count(workers: u32, memory: ByteSize) -> u32 {
+/// How many of so many wanted NodeManagers a cluster gets, of which some run already and have their memory.
+pub(crate) fn node_count(wanted: u32, running: u32, memory: ByteSize) -> u32 {
     let room = memory.bytes().saturating_sub(MASTER_COST.bytes()) / NODE_COST.bytes();
-    workers
-        .max(1)
-        .min(u32::try_from(room).unwrap_or(u32::MAX).max(1))
+    let room = u32::try_from(room).unwrap_or(u32::MAX);
+    wanted.min(running.saturating_add(room).max(1))
 }
 
-/// Writes the configuration that clients, daemons and containers share, and one more for each further NodeManager.
-pub(crate) fn configure(layout: &Layout, parts: &Parts, nodes: u32) -> Result<(), SandboxError> {
-    layout.create_folders(&["hadoop-conf", "tmp", "log", "app-log"])?;
+/// Writes the configuration that clients, daemons and containers share.
+pub(crate) fn configure(layout: &Layout, parts: &Parts) -> Result<(), SandboxError> {
+    layout.create_folders(&["hadoop-conf", "tmp", "log", "app-log", "staging", "archive"])?;
     layout.write("hadoop-conf/core-site.xml", &core_site(layout))?;
+    let settings = mapreduce_settings(layout, parts);
+    let pairs = settings.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    layout.write("hadoop-conf/mapred-site.xml", &configuration(pairs))?;
     layout.write("hadoop-conf/capacity-scheduler.xml", &capacity_scheduler())?;
     layout.write("hadoop-conf/log4j.properties", LOG4J)?;
-    layout.write("hadoop-conf/yarn-site.xml", &yarn_site(layout, parts, 0))?;
-    for node in 0..nodes {
-        configure_node(layout, parts, node)?;
-    }
-    Ok(())
+    layout.write("hadoop-conf/yarn-site.xml", &yarn_site(layout, parts, 0))
 }
 
 /// Writes the configuration of one NodeManager.
@@ -79,11 +77,30 @@ fn core_site(layout: &Layout) -> String {
         ),
         ("fs.gs.project.id", one("sandbox")),
         ("fs.gs.storage.root.url", format!("{}/", layout.storage)),
-        ("fs.gs.auth.service.account.enable", one("false")),
-        ("fs.gs.auth.null.enable", one("true")),
+        // With a metadata server the connector asks it for the machine's token, as on Dataproc.
+        ("fs.gs.auth.service.account.enable", layout.metadata_host.is_some().to_string()),
+        ("fs.gs.auth.null.enable", layout.metadata_host.is_none().to_string()),
         // The default of 64 MiB for each open file does not fit into a small TaskManager's heap.
         ("fs.gs.outputstream.upload.chunk.size", one("1048576")),
     ])
+}
+
+/// MapReduce's settings.
+///
+/// Its jobs run inside their driver: the shuffle service that they would need on YARN listens on every address of the machine,
+/// and no setting changes that.
+pub(crate) fn mapreduce_settings(layout: &Layout, parts: &Parts) -> BTreeMap<String, String> {
+    [
+        ("mapreduce.framework.name", "local".to_owned()),
+        ("mapreduce.application.classpath", parts.hadoop_jars()),
+        ("yarn.app.mapreduce.am.staging-dir", layout.text("staging")),
+        ("yarn.app.mapreduce.am.resource.mb", "512".to_owned()),
+        ("mapreduce.map.memory.mb", "512".to_owned()),
+        ("mapreduce.reduce.memory.mb", "512".to_owned()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
 }
 
 fn capacity_scheduler() -> String {
@@ -98,6 +115,11 @@ fn capacity_scheduler() -> String {
     ])
 }
 
+/// What YARN calls a NodeManager.
+pub(crate) fn node_id(layout: &Layout, node: u32) -> String {
+    format!("{}:{}", layout.ip, port(8041, node))
+}
+
 /// Ports of a NodeManager: the usual ones for the first, a hundred more for each further one.
 const fn port(base: u32, node: u32) -> u32 {
     base + 100 * node
@@ -108,11 +130,10 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
     let at = |base| format!("{}:{}", layout.ip, port(base, node));
     let one = |text: &str| text.to_owned();
     let folder = |name: &str| layout.text(&format!("node-{node}/{name}"));
-    let jars = parts.yarn_jars.first().and_then(|jar| jar.parent());
     let classpath = format!(
-        "{},{}/*,{}",
+        "{},{},{}",
         layout.text("hadoop-conf"),
-        jars.unwrap_or(Path::new("")).display(),
+        parts.hadoop_jars(),
         parts.gcs_connector.display()
     );
     configuration([
@@ -135,7 +156,7 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
         (
             "yarn.nodemanager.env-whitelist",
             // The mark is how containers are found when everything that started them is gone.
-            format!("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST,{MARK}"),
+            format!("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST,GCE_METADATA_HOST,{MARK}"),
         ),
         // A full disk of the developer is no reason to call the node unhealthy before it is really full.
         (
@@ -165,11 +186,14 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
             "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms",
             one("200"),
         ),
+        // A machine that went without a word is missed soon; the default of ten minutes is for networks.
+        ("yarn.nm.liveness-monitor.expiry-interval-ms", one("30000")),
         ("yarn.application.classpath", classpath),
     ])
 }
 
-const LOG4J: &str = "\
+/// What every Java of Hadoop's logs, and how.
+pub(crate) const LOG4J: &str = "\
 log4j.rootLogger=INFO,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.target=System.err
@@ -184,43 +208,29 @@ pub(crate) fn start_resource_manager(
     processes: &Processes,
 ) -> Result<ProcessRef, SandboxError> {
     const MAIN: &str = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
-    start(
-        layout,
-        parts,
-        processes,
-        "resourcemanager",
-        "hadoop-conf",
-        MAIN,
-    )
+    let (program, arguments) = daemon(layout, parts, "hadoop-conf", MAIN);
+    let log = layout.at("log/resourcemanager.log");
+    processes.start(&program, &arguments, &layout.variables(parts), &log)
 }
 
-/// Starts one NodeManager.
+/// Starts one NodeManager, as on a machine of its own where the kernel lets us.
 pub(crate) fn start_node_manager(
     layout: &Layout,
     parts: &Parts,
     processes: &Processes,
+    isolation: Option<&Isolation>,
     node: u32,
 ) -> Result<ProcessRef, SandboxError> {
     const MAIN: &str = "org.apache.hadoop.yarn.server.nodemanager.NodeManager";
-    let name = format!("nodemanager-{node}");
-    start(
-        layout,
-        parts,
-        processes,
-        &name,
-        &format!("node-{node}/conf"),
-        MAIN,
-    )
+    let (mut program, mut arguments) = daemon(layout, parts, &format!("node-{node}/conf"), MAIN);
+    if let Some(isolation) = isolation {
+        (program, arguments) = isolation.wrap(layout, parts, node, &program, arguments)?;
+    }
+    let log = layout.at(&format!("log/nodemanager-{node}.log"));
+    processes.start(&program, &arguments, &layout.variables(parts), &log)
 }
 
-fn start(
-    layout: &Layout,
-    parts: &Parts,
-    processes: &Processes,
-    name: &str,
-    conf: &str,
-    main: &str,
-) -> Result<ProcessRef, SandboxError> {
+fn daemon(layout: &Layout, parts: &Parts, conf: &str, main: &str) -> (PathBuf, Vec<String>) {
     let java = parts.prerequisites.java_home.join("bin/java");
     let jars = parts.yarn_jars.iter().map(|jar| jar.display().to_string());
     let connector = parts.gcs_connector.display().to_string();
@@ -239,26 +249,21 @@ fn start(
         &classpath.join(":"),
         main,
     ];
-    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-    let log = layout.at(&format!("log/{name}.log"));
-    processes.start(&java, &arguments, &layout.variables(parts), &log)
+    (java, arguments.map(str::to_owned).to_vec())
 }
 
 /// Waits until the ResourceManager says that so many NodeManagers run; `daemons` must live meanwhile.
 pub(crate) async fn wait_ready(
     layout: &Layout,
-    nodes: u32,
+    nodes: usize,
     daemons: &[(String, ProcessRef)],
     http: &reqwest::Client,
     clock: &dyn Clock,
 ) -> Result<(), SandboxError> {
-    let url = format!(
-        "http://{}:8088/ws/v1/cluster/nodes?states=RUNNING",
-        layout.ip
-    );
+    let manager = ResourceManager::of(layout, http);
     let deadline = clock.now().checked_add(READY_WITHIN).unwrap_or(clock.now());
     loop {
-        if running_nodes(http, &url).await >= u64::from(nodes) {
+        if manager.running_nodes().await >= nodes {
             return Ok(());
         }
         let dead = daemons.iter().find(|(_, process)| !process.is_alive());
@@ -280,29 +285,6 @@ pub(crate) async fn wait_ready(
     }
 }
 
-async fn running_nodes(http: &reqwest::Client, url: &str) -> u64 {
-    let body = ask(http, url).await.unwrap_or_default();
-    let nodes = body.pointer("/nodes/node").and_then(Value::as_array);
-    nodes.map_or(0, |nodes| u64::try_from(nodes.len()).unwrap_or(u64::MAX))
-}
-
-/// What the ResourceManager answers; `None` when it does not.
-async fn ask(http: &reqwest::Client, url: &str) -> Option<Value> {
-    let call = http.get(url).timeout(Duration::from_secs(5)).send();
-    call.await.ok()?.json().await.ok()
-}
-
-/// Whether an application waits or runs; `None` when the ResourceManager does not answer.
-pub(crate) async fn is_busy(layout: &Layout, http: &reqwest::Client) -> Option<bool> {
-    let url = format!("http://{}:8088/ws/v1/cluster/metrics", layout.ip);
-    let body = ask(http, &url).await?;
-    let count = |name: &str| {
-        body.pointer(&format!("/clusterMetrics/{name}"))
-            .and_then(Value::as_u64)
-    };
-    Some(count("appsPending")? + count("appsRunning")? > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use flinkproc_core::ByteSize;
@@ -311,16 +293,15 @@ mod tests {
 
     #[test]
     fn workers_are_capped_by_memory() {
-        let check = |workers, gib: u64, expected| {
-            assert_eq!(
-                node_count(workers, ByteSize::from_mib(gib * 1024)),
-                expected
-            );
+        let check = |wanted, running, gib: u64, expected| {
+            let given = node_count(wanted, running, ByteSize::from_mib(gib * 1024));
+            assert_eq!(given, expected);
         };
-        check(2, 24, 2);
-        check(0, 24, 1);
-        check(20, 24, 9);
-        check(2, 4, 1);
-        check(5, 1, 1);
+        check(2, 0, 24, 2);
+        check(20, 0, 24, 9);
+        check(2, 0, 4, 1);
+        check(5, 0, 1, 1);
+        check(5, 2, 4, 3);
+        check(1, 2, 1, 1);
     }
 }
