@@ -14,6 +14,7 @@ pub(crate) struct ApiFailure {
     pub(crate) message: String,
     details: Vec<Value>,
     style: Style,
+    http: Option<StatusCode>,
 }
 
 /// Whether Dataproc or Compute Engine is speaking; the two wrap errors differently.
@@ -27,6 +28,10 @@ enum Style {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     Cancelled,
+    DeadlineExceeded,
+    PermissionDenied,
+    Unauthenticated,
+    Aborted,
     InvalidArgument,
     NotFound,
     AlreadyExists,
@@ -42,6 +47,10 @@ impl Code {
         match self {
             Self::Cancelled => 1,
             Self::InvalidArgument => 3,
+            Self::DeadlineExceeded => 4,
+            Self::PermissionDenied => 7,
+            Self::Aborted => 10,
+            Self::Unauthenticated => 16,
             Self::NotFound => 5,
             Self::AlreadyExists => 6,
             Self::ResourceExhausted => 8,
@@ -55,6 +64,10 @@ impl Code {
         match self {
             Self::Cancelled => "CANCELLED",
             Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::Aborted => "ABORTED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::NotFound => "NOT_FOUND",
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
@@ -67,9 +80,12 @@ impl Code {
     const fn http(self) -> StatusCode {
         match self {
             Self::Cancelled => StatusCode::REQUEST_TIMEOUT,
+            Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+            Self::PermissionDenied => StatusCode::FORBIDDEN,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::InvalidArgument | Self::FailedPrecondition => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::AlreadyExists => StatusCode::CONFLICT,
+            Self::AlreadyExists | Self::Aborted => StatusCode::CONFLICT,
             Self::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,6 +101,7 @@ impl ApiFailure {
             message: message.into(),
             details: Vec::new(),
             style: Style::Dataproc,
+            http: None,
         }
     }
 
@@ -106,6 +123,23 @@ impl ApiFailure {
         }
     }
 
+    /// The same error with the `ErrorInfo` that names its reason.
+    pub(crate) fn because(mut self, reason: &str) -> Self {
+        self.details.push(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason,
+            "domain": "googleapis.com",
+            "metadata": {"service": "dataproc.googleapis.com"},
+        }));
+        self
+    }
+
+    /// The same error under an HTTP status that is not its code's.
+    pub(crate) fn as_http(mut self, status: u16) -> Self {
+        self.http = StatusCode::from_u16(status).ok();
+        self
+    }
+
     /// What the real service does and this one does not.
     pub(crate) fn not_emulated(what: &str) -> Self {
         Self::new(
@@ -123,6 +157,9 @@ impl ApiFailure {
     }
 
     fn status(&self) -> StatusCode {
+        if let Some(status) = self.http {
+            return status;
+        }
         match self.style {
             Style::Compute {
                 reason: "conditionNotMet",

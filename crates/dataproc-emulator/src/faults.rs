@@ -1,17 +1,24 @@
 //! Failures on demand: rules that make chosen calls go wrong, for the tests of those who call.
+//!
+//! What a rule is and which calls it strikes is [`gcs_emulator::faults`]; here are the effects. As JSON:
+//! `{"method": "GET", "path": "/v1/projects/*/operations/*", "nth": 2, "effect": {"answer": {"status": 503}}}`. Rules come
+//! through [`Emulator::faults`](crate::Emulator::faults), by the file of `--faults` (a JSON list), or by
+//! `POST /emulator/v1/faults`. They do not reach the calls below `/emulator/v1`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use gcs_emulator::strike::suffer;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::clock::real_sleep;
+use crate::failure::ApiFailure;
+use crate::runtime::RuntimeError;
 use crate::server::Connection;
-use crate::service::Service;
+use crate::service::{ClusterKey, Service};
 
 /// Which calls go wrong, and how.
 ///
@@ -20,38 +27,26 @@ use crate::service::Service;
 ///
 /// let rule = FaultRule::on("POST", "/v1/projects/*/regions/*/clusters", FaultEffect::AnswerLost);
 /// assert_eq!(rule.nth, 1);
+/// let text = r#"{"method": "POST", "path": "*/clusters", "effect": {"stockout": {}}}"#;
+/// let rule: FaultRule = serde_json::from_str(text)?;
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRule {
-    /// The HTTP method; every one when absent.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// The path of the URL, without its query; `*` stands for any text.
-    pub path: String,
-    /// The first fitting call that goes wrong, from 1, counted since the rule was made.
-    #[serde(default = "one")]
-    pub nth: u32,
-    /// How many fitting calls go wrong from then on.
-    #[serde(default = "one")]
-    pub times: u32,
-    /// What happens to them.
-    pub effect: FaultEffect,
-}
+pub type FaultRule = gcs_emulator::FaultRule<FaultEffect>;
 
-const fn one() -> u32 {
-    1
-}
+/// The rules in force. Handles share them.
+pub type Faults = gcs_emulator::Faults<FaultEffect>;
 
-/// What happens to a call.
+/// What happens to a call, or to the cluster that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum FaultEffect {
     /// It is answered so, without any effect.
     Answer {
         /// The HTTP status.
         status: u16,
         /// The body; JSON is labelled as JSON, everything else as HTML, as a proxy's error page is.
+        #[serde(default)]
         body: String,
     },
     /// It is carried out after so many milliseconds of real time.
@@ -61,112 +56,62 @@ pub enum FaultEffect {
     },
     /// The connection is cut before any effect.
     Reset,
+    /// It takes effect; half of its answer's body comes, then the connection is cut.
+    HalfAnswer,
     /// It takes effect, and the connection is cut instead of an answer.
     AnswerLost,
+    /// What the call begins (making, changing or starting a cluster) ends without machines: the zone has none left.
+    Stockout {
+        /// What was missing.
+        #[serde(default = "machines")]
+        detail: String,
+    },
+    /// The call is refused, because the project may not have so much.
+    Quota {
+        /// The quota, such as `CPUS`.
+        #[serde(default = "cpus")]
+        metric: String,
+        /// What was asked for.
+        #[serde(default)]
+        requested: u64,
+        /// What is left.
+        #[serde(default)]
+        available: u64,
+    },
+    /// What a `POST` or `PATCH` begins fails; before any other call its cluster enters the state `ERROR`.
+    ErrorCluster {
+        /// The words for the cluster's status.
+        detail: String,
+    },
+    /// Somebody else begins to delete the cluster just before the call.
+    Deleting {
+        /// The cluster's name, when the path does not have it.
+        #[serde(default)]
+        cluster: Option<String>,
+    },
+    /// Compute Engine takes this secondary worker away just before the call.
+    Preempt {
+        /// The machine's name, such as `my-cluster-sw-0`.
+        machine: String,
+    },
 }
 
-impl FaultRule {
-    /// The first call of `method` on `path` goes wrong.
-    #[must_use]
-    pub fn on(method: &str, path: &str, effect: FaultEffect) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            path: path.to_owned(),
-            nth: 1,
-            times: 1,
-            effect,
-        }
-    }
-
-    /// The same from the `nth` fitting call on, counted from 1.
-    #[must_use]
-    pub const fn from_call(mut self, nth: u32) -> Self {
-        self.nth = nth;
-        self
-    }
-
-    /// The same for so many calls.
-    #[must_use]
-    pub const fn times(mut self, times: u32) -> Self {
-        self.times = times;
-        self
-    }
-
-    fn fits(&self, method: &str, path: &str) -> bool {
-        self.method
-            .as_ref()
-            .is_none_or(|own| own.eq_ignore_ascii_case(method))
-            && glob(&self.path, path)
-    }
+fn machines() -> String {
+    "the machines of the cluster".to_owned()
 }
 
-/// The rules in force. Handles share them.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Vec<Counted>>>);
-
-#[derive(Debug)]
-struct Counted {
-    rule: FaultRule,
-    seen: u32,
+fn cpus() -> String {
+    "CPUS".to_owned()
 }
 
-impl Faults {
-    /// Adds a rule; of several that fit a call, the oldest that strikes decides.
-    pub fn add(&self, rule: FaultRule) {
-        self.lock().push(Counted { rule, seen: 0 });
-    }
-
-    /// Ends all rules.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// The rules in force, and how many fitting calls each has seen.
-    #[must_use]
-    pub fn list(&self) -> Vec<(FaultRule, u32)> {
-        let rules = self.lock();
-        rules.iter().map(|c| (c.rule.clone(), c.seen)).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Counted>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn strike(&self, method: &str, path: &str) -> Option<FaultEffect> {
-        let mut struck = None;
-        for counted in self.lock().iter_mut() {
-            if !counted.rule.fits(method, path) {
-                continue;
-            }
-            counted.seen = counted.seen.saturating_add(1);
-            let first = counted.rule.nth.max(1);
-            let hits = counted.seen >= first && counted.seen - first < counted.rule.times;
-            if hits && struck.is_none() {
-                struck = Some(counted.rule.effect.clone());
-            }
-        }
-        struck
-    }
+tokio::task_local! {
+    /// How the work that a call begins is to fail.
+    static WORK_FAILS: RuntimeError;
 }
 
-/// Whether `path` fits a pattern in which `*` stands for any text.
-fn glob(pattern: &str, path: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = path.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some(at) = rest.find(part) else {
-            return false;
-        };
-        rest = rest.get(at + part.len()..).unwrap_or_default();
-    }
-    rest.ends_with(last)
+/// How the work that the present call begins is to fail, when a rule says so.
+pub(crate) fn of_this_call() -> Option<RuntimeError> {
+    WORK_FAILS.try_with(Clone::clone).ok()
 }
 
 /// The layer that lets the rules strike.
@@ -175,79 +120,133 @@ pub(crate) async fn layer(
     request: Request,
     next: Next,
 ) -> Response {
-    let effect = service
-        .faults
-        .strike(request.method().as_str(), request.uri().path());
-    let Some(effect) = effect else {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let Some(effect) = service.faults.strike(method.as_str(), &path) else {
         return next.run(request).await;
     };
-    tracing::debug!(method = %request.method(), path = request.uri().path(), ?effect, "a fault rule strikes");
-    let connection = request
-        .extensions()
-        .get::<ConnectInfo<Connection>>()
-        .cloned();
-    let cut = || match connection {
-        Some(ConnectInfo(connection)) => {
+    tracing::debug!(%method, path, ?effect, "a fault rule strikes");
+    let connection = request.extensions().get::<ConnectInfo<Connection>>();
+    let connection = connection.map(|ConnectInfo(connection)| connection.clone());
+    let cut = || {
+        if let Some(connection) = &connection {
             connection.cut();
-            StatusCode::BAD_GATEWAY.into_response()
         }
-        None => StatusCode::BAD_GATEWAY.into_response(),
+        StatusCode::BAD_GATEWAY.into_response()
     };
-    match effect {
-        FaultEffect::Answer { status, body } => answer(status, body),
-        FaultEffect::Delay { millis } => {
-            real_sleep(Duration::from_millis(millis)).await;
-            next.run(request).await
-        }
-        FaultEffect::Reset => cut(),
+    let over_http = match effect {
+        FaultEffect::Reset => return cut(),
         FaultEffect::AnswerLost => {
             next.run(request).await;
-            cut()
+            return cut();
         }
-    }
+        FaultEffect::Answer { status, body } => gcs_emulator::FaultEffect::Answer { status, body },
+        FaultEffect::Delay { millis } => gcs_emulator::FaultEffect::Delay { millis },
+        FaultEffect::HalfAnswer => gcs_emulator::FaultEffect::HalfAnswer,
+        FaultEffect::Quota {
+            metric,
+            requested,
+            available,
+        } => return quota(&metric, requested, available).into_response(),
+        FaultEffect::Stockout { detail } => {
+            let error = RuntimeError::Stockout { detail };
+            return WORK_FAILS.scope(error, next.run(request)).await;
+        }
+        FaultEffect::ErrorCluster { detail } if matches!(method, Method::POST | Method::PATCH) => {
+            let error = RuntimeError::Failed { detail };
+            return WORK_FAILS.scope(error, next.run(request)).await;
+        }
+        FaultEffect::ErrorCluster { detail } => {
+            if let Some(key) = cluster_of(&path, None) {
+                service.fail_cluster(&key, &detail);
+            }
+            return next.run(request).await;
+        }
+        FaultEffect::Deleting { cluster } => {
+            if let Some(key) = cluster_of(&path, cluster.as_deref())
+                && let Err(failure) = service.delete(&key, "", "")
+            {
+                tracing::debug!(cluster = key.name, message = failure.message, "not deleted");
+            }
+            return next.run(request).await;
+        }
+        FaultEffect::Preempt { machine } => {
+            if let Err(failure) = service.preempt(&machine).await {
+                tracing::warn!(machine, message = failure.message, "not preempted");
+            }
+            return next.run(request).await;
+        }
+    };
+    suffer(over_http, request, |request| next.run(request)).await
 }
 
-fn answer(status: u16, body: String) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = match serde_json::from_str::<serde_json::Value>(&body) {
-        Ok(_) => "application/json; charset=UTF-8",
-        Err(_) => "text/html; charset=UTF-8",
+/// The cluster that a call is about; `name` where the path has only project and region.
+fn cluster_of(path: &str, name: Option<&str>) -> Option<ClusterKey> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let &[_, "projects", project, "regions", region, ref rest @ ..] = parts.as_slice() else {
+        return None;
     };
-    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+    let of_path = match rest {
+        ["clusters", name] => name.split(':').next(),
+        _ => None,
+    };
+    Some(ClusterKey::new(project, region, name.or(of_path)?))
+}
+
+/// As the service words it; seen in users' reports.
+fn quota(metric: &str, requested: u64, available: u64) -> ApiFailure {
+    let message = format!(
+        "Insufficient '{metric}' quota. Requested {requested}.0, available {available}.0."
+    );
+    ApiFailure::invalid(&message).with_detail(json!({
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{"subject": metric, "description": message}],
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FaultEffect, FaultRule, Faults, glob};
+    use super::{FaultEffect, FaultRule, cluster_of};
 
     #[test]
-    fn stars_stand_for_any_text() {
-        let check =
-            |pattern, path, expected| assert_eq!(glob(pattern, path), expected, "{pattern}");
-        check("/a/b", "/a/b", true);
-        check("/a/b", "/a/bc", false);
-        check("/a/*/b", "/a/x/y/b", true);
-        check("/a/*/b", "/a/b", false);
-        check("*clusters*:stop", "/v1/clusters/c:stop", true);
-        check("*", "", true);
+    fn effects_are_read_by_their_names() {
+        let check = |effect: &str, expected: Option<FaultEffect>| {
+            let text = format!(r#"{{"path": "*", "effect": {effect}}}"#);
+            let rule = serde_json::from_str::<FaultRule>(&text).ok();
+            assert_eq!(rule.map(|rule| rule.effect), expected, "{effect}");
+        };
+        check(r#""half-answer""#, Some(FaultEffect::HalfAnswer));
+        check(
+            r#"{"answer": {"status": 503}}"#,
+            Some(FaultEffect::Answer {
+                status: 503,
+                body: String::new(),
+            }),
+        );
+        check(
+            r#"{"preempt": {"machine": "c-sw-0"}}"#,
+            Some(FaultEffect::Preempt {
+                machine: "c-sw-0".to_owned(),
+            }),
+        );
+        check(
+            r#"{"deleting": {}}"#,
+            Some(FaultEffect::Deleting { cluster: None }),
+        );
+        check(r#"{"deleting": {"name": "c"}}"#, None);
+        check(r#"{"preempt": {}}"#, None);
+        check(r#""explode""#, None);
     }
 
     #[test]
-    fn only_the_calls_that_a_rule_names_are_struck() {
-        let faults = Faults::default();
-        faults.add(
-            FaultRule::on("GET", "/x", FaultEffect::Reset)
-                .from_call(2)
-                .times(2),
-        );
-        let strike = |method| faults.strike(method, "/x").is_some();
-        let seen = [
-            strike("GET"),
-            strike("POST"),
-            strike("GET"),
-            strike("GET"),
-            strike("GET"),
-        ];
-        assert_eq!(seen, [false, false, true, true, false]);
+    fn a_path_names_its_cluster() {
+        let check = |path: &str, name: Option<&str>, expected: Option<&str>| {
+            let key = cluster_of(path, name).map(|key| key.name);
+            assert_eq!(key.as_deref(), expected, "{path}");
+        };
+        check("/v1/projects/p/regions/r/clusters/c", None, Some("c"));
+        check("/v1/projects/p/regions/r/clusters/c:stop", None, Some("c"));
+        check("/v1/projects/p/regions/r/jobs/j", None, None);
+        check("/v1/projects/p/regions/r/jobs/j", Some("c"), Some("c"));
+        check("/compute/v1/projects/p/zones/z/instances/i", None, None);
     }
 }

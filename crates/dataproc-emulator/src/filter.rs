@@ -103,7 +103,9 @@ impl Term {
             (_, "*") => true,
             (Field::State, "OPERATION_ACTIVE") => found != "DONE",
             (Field::State, "ACTIVE") => matches!(found, "CREATING" | "UPDATING" | "RUNNING"),
-            (Field::State, "INACTIVE") => matches!(found, "DELETING" | "ERROR"),
+            (Field::State, "INACTIVE") => {
+                matches!(found, "DELETING" | "ERROR" | "STOPPING" | "STOPPED")
+            }
             (_, value) => found == value,
         }
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::autoscaler::Sizes;
 use crate::failure::{ApiFailure, Code};
 use crate::jobs::JobKey;
 use crate::machines::MachineRecord;
 use crate::operations::{OperationKind, cluster_response, empty_response};
-use crate::resource::{Surroundings, accept};
-use crate::runtime::{Machines, RuntimeError};
+use crate::resource::{Accepted, Surroundings, accept};
+use crate::runtime::{ClusterFacts, Machines, RuntimeError};
 use crate::schema::canonical_cluster;
 use crate::service::{Beginning, ClusterKey, ClusterRecord, Service, State};
 use crate::update::Change;
@@ -52,10 +53,17 @@ impl Service {
             project,
             region,
             uuid: &uuid,
+            now: self.clock.now(),
             storage_endpoint: self.storage_endpoint.as_deref(),
             runtime_images: &self.runtime.image_versions(),
         };
-        let (resource, facts) = accept(canonical_cluster(body)?, &around)?;
+        let accepted = accept(canonical_cluster(body)?, &around)?;
+        let Accepted {
+            resource,
+            facts,
+            policy,
+            warnings,
+        } = accepted;
         if state.clusters.contains_key(&key) {
             return Err(ApiFailure::new(
                 Code::AlreadyExists,
@@ -65,6 +73,9 @@ impl Service {
                 ),
             ));
         }
+        if let Some(policy) = policy {
+            state.known_policy(&key, &policy)?;
+        }
         let now = self.clock.now();
         let beginning = Beginning {
             key: &key,
@@ -73,6 +84,7 @@ impl Service {
             uuid: &uuid,
             labels: resource.get("labels").cloned().unwrap_or_default(),
             description: format!("Create cluster with {} workers", facts.workers),
+            warnings,
         };
         let operation = state.begin(beginning, now);
         let answer = state.operation(&operation);
@@ -81,7 +93,10 @@ impl Service {
         let work = tokio::spawn({
             let (key, operation) = (key.clone(), operation.clone());
             async move {
-                let made = service.runtime.create(&facts).await;
+                let made = match service.make_buckets(&facts).await {
+                    Ok(()) => service.runtime.create(&facts).await,
+                    Err(error) => Err(error),
+                };
                 service
                     .settle(&key, &operation, made.map(Left::Running))
                     .await;
@@ -92,6 +107,26 @@ impl Service {
         drop(state);
         self.changed.notify_waiters();
         Ok(answer)
+    }
+
+    /// Makes the buckets that a cluster names, where there is a Cloud Storage to make them in.
+    ///
+    /// The service makes only those that it names itself and wants the others to be there; here both are made, because a
+    /// bucket that is wanted is no reason for a local cluster to fail.
+    async fn make_buckets(&self, facts: &ClusterFacts) -> Result<(), RuntimeError> {
+        let Some(storage) = self.storage() else {
+            return Ok(());
+        };
+        for kind in ["configBucket", "tempBucket"] {
+            let Some(bucket) = facts.resource["config"][kind].as_str() else {
+                continue;
+            };
+            let made = storage.make_bucket(&facts.project, &facts.region, bucket);
+            made.await.map_err(|error| RuntimeError::Failed {
+                detail: format!("the bucket '{bucket}' could not be made: {error}"),
+            })?;
+        }
+        Ok(())
     }
 
     /// Begins to delete a cluster and gives the operation.
@@ -127,6 +162,7 @@ impl Service {
             uuid: &facts.uuid,
             labels,
             description: "Delete cluster".to_owned(),
+            warnings: Vec::new(),
         };
         let operation = state.begin(beginning, now);
         if let Some((cut_off, _)) = &before {
@@ -168,8 +204,22 @@ impl Service {
         graceful: &str,
         request: &str,
     ) -> Result<Value, ApiFailure> {
-        let plan = |record: &ClusterRecord| Change::plan(record, body, mask, graceful).map(Some);
+        let now = self.clock.now();
+        let plan =
+            |record: &ClusterRecord| Change::plan(record, body, mask, graceful, now).map(Some);
         self.transition(key, "", request, OperationKind::Update, plan)
+    }
+
+    /// Begins to bring a cluster to the sizes that its autoscaling policy recommends.
+    pub(crate) fn autoscale(
+        self: &Arc<Self>,
+        key: &ClusterKey,
+        uuid: &str,
+        sizes: Sizes,
+        graceful: Duration,
+    ) -> Result<Value, ApiFailure> {
+        let plan = |record: &ClusterRecord| Ok(Some(Change::to_sizes(record, sizes, graceful)));
+        self.transition(key, uuid, "", OperationKind::Update, plan)
     }
 
     /// Begins to stop or to start the machines of a cluster and gives the operation.
@@ -180,7 +230,11 @@ impl Service {
         request: &str,
         kind: OperationKind,
     ) -> Result<Value, ApiFailure> {
-        self.transition(key, uuid, request, kind, |_| Ok(None))
+        let plan = |record: &ClusterRecord| match kind {
+            OperationKind::Stop => check_stoppable(record).map(|()| None),
+            _ => Ok(None),
+        };
+        self.transition(key, uuid, request, kind, plan)
     }
 
     fn transition(
@@ -213,7 +267,15 @@ impl Service {
             ));
         }
         let change = plan(record)?;
+        if let Some(policy) = change.as_ref().and_then(|change| change.policy.as_deref()) {
+            state.known_policy(key, policy)?;
+        }
+        let description = match &change {
+            Some(change) if change.scales => change.description(),
+            _ => description.to_owned(),
+        };
         let now = self.clock.now();
+        let record = existing(&mut state, key, uuid)?;
         record.enter(during, None, now);
         let facts = record.facts.clone();
         let beginning = Beginning {
@@ -222,7 +284,8 @@ impl Service {
             request,
             uuid: &facts.uuid,
             labels: record.resource()["labels"].clone(),
-            description: description.to_owned(),
+            description,
+            warnings: Vec::new(),
         };
         let operation = state.begin(beginning, now);
         let answer = state.operation(&operation);
@@ -288,10 +351,16 @@ impl Service {
                 match left {
                     Left::Changed(change, _) => {
                         change.apply(record, now);
+                        fill_ports(record);
                         record.enter("RUNNING", None, now);
                     }
                     Left::Stopped => record.enter("STOPPED", None, now),
-                    Left::Running(_) | Left::Gone => record.enter("RUNNING", None, now),
+                    Left::Running(_) | Left::Gone => {
+                        if record.state() == "STARTING" {
+                            (record.started, record.idle_since) = (now, None);
+                        }
+                        record.enter("RUNNING", None, now);
+                    }
                 }
                 Ok(cluster_response(record.resource()))
             }
@@ -434,6 +503,8 @@ fn existing<'a>(
 
 /// Machines that stay keep what is known of them.
 fn take_machines(record: &mut ClusterRecord, machines: Machines) {
+    record.web_pages = machines.web_pages;
+    fill_ports(record);
     let mut known = std::mem::take(&mut record.machines);
     for machine in machines.machines {
         let mut new = MachineRecord::new(machine, &record.facts);
@@ -442,6 +513,29 @@ fn take_machines(record: &mut ClusterRecord, machines: Machines) {
         }
         record.machines.push(new);
     }
+}
+
+/// Tells the web pages where the component gateway was asked for.
+fn fill_ports(record: &mut ClusterRecord) {
+    let asked = &record.resource()["config"]["endpointConfig"]["enableHttpPortAccess"];
+    if *asked == true {
+        let pages = json!(record.web_pages);
+        record.resource_mut()["config"]["endpointConfig"]["httpPorts"] = pages;
+    }
+}
+
+/// Refuses to stop what Google's pages say cannot be stopped: a cluster with secondary workers or with local SSDs.
+fn check_stoppable(record: &ClusterRecord) -> Result<(), ApiFailure> {
+    let config = &record.resource()["config"];
+    let has_ssds = |group: &str| config[group]["diskConfig"]["numLocalSsds"].as_i64() > Some(0);
+    let message = if record.facts.secondary_workers > 0 {
+        "A cluster with secondary workers can not be stopped"
+    } else if ["masterConfig", "workerConfig"].into_iter().any(has_ssds) {
+        "A cluster with local SSDs can not be stopped"
+    } else {
+        return Ok(());
+    };
+    Err(ApiFailure::new(Code::FailedPrecondition, message))
 }
 
 /// The code of a failed operation; how the real service labels a stockout is not documented.
@@ -453,7 +547,7 @@ const fn code(error: &RuntimeError) -> Code {
     }
 }
 
-fn check_region(region: &str) -> Result<(), ApiFailure> {
+pub(crate) fn check_region(region: &str) -> Result<(), ApiFailure> {
     let (place, number) =
         region.split_at(region.trim_end_matches(|c: char| c.is_ascii_digit()).len());
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());

@@ -14,7 +14,9 @@ const MOST: usize = 1000;
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ListQuery {
     pub(crate) filter: String,
+    #[serde(alias = "page_size")]
     page_size: i64,
+    #[serde(alias = "page_token")]
     page_token: String,
 }
 

@@ -92,6 +92,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             ssh_port: arguments.ssh_port,
         };
     }
+    if scripted.machines {
+        options = options.login_user(ScriptedRuntime::login_user()?);
+    }
     let runtime = Arc::new(ScriptedRuntime::new(scripted));
     let emulator = Emulator::start(runtime, options).await?;
     let url = emulator.url();
@@ -102,6 +105,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     writeln!(
         out,
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE={url}/compute/v1/"
+    )?;
+    writeln!(out, "CLOUDSDK_API_ENDPOINT_OVERRIDES_OSLOGIN={url}/")?;
+    writeln!(
+        out,
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER={url}/"
+    )?;
+    let iap = emulator.iap();
+    writeln!(out, "IAP_TUNNEL_URL_OVERRIDE={}", iap.url())?;
+    writeln!(
+        out,
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE={}",
+        iap.ca_file().display()
     )?;
     for line in told {
         writeln!(out, "{line}")?;

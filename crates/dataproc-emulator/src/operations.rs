@@ -53,6 +53,7 @@ pub(crate) struct OperationRecord {
     pub(crate) cluster_uuid: String,
     pub(crate) labels: Value,
     pub(crate) description: String,
+    pub(crate) warnings: Vec<String>,
     pub(crate) since: Timestamp,
     pub(crate) begun: Timestamp,
     /// Metadata of another type than a cluster's, with its `@type`; whoever began the operation keeps it current.
@@ -93,7 +94,7 @@ impl OperationRecord {
             None => (running, json!([pending])),
             Some(_) => (done, json!([pending, running])),
         };
-        json!({
+        let mut metadata = json!({
             "@type": "type.googleapis.com/google.cloud.dataproc.v1.ClusterOperationMetadata",
             "clusterName": self.cluster_name,
             "clusterUuid": self.cluster_uuid,
@@ -102,7 +103,11 @@ impl OperationRecord {
             "operationType": self.kind.name(),
             "description": self.description,
             "labels": self.labels,
-        })
+        });
+        if !self.warnings.is_empty() {
+            metadata["warnings"] = json!(self.warnings);
+        }
+        metadata
     }
 }
 

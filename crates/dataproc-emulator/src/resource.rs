@@ -2,37 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::failure::ApiFailure;
+use crate::image::{DEFAULT_IMAGE, check_components, checked_image};
+use crate::lifetime::check_lifetime;
+use crate::machine_group::{check_groups, fill_groups, warnings};
+use crate::policy::id_of_uri;
 use crate::runtime::ClusterFacts;
-use crate::schema::duration_millis;
 
-/// Dataproc's images and the operating system of each when none is named.
-const IMAGES: &[(&str, &str)] = &[
-    ("2.0", "debian10"),
-    ("2.1", "debian11"),
-    ("2.2", "debian12"),
-    ("2.3", "debian12"),
-    ("3.0", "debian12"),
-];
-const SYSTEMS: &[&str] = &[
-    "debian10",
-    "debian11",
-    "debian12",
-    "rocky8",
-    "rocky9",
-    "ubuntu18",
-    "ubuntu20",
-    "ubuntu22",
-    "ubuntu24",
-    "ml-ubuntu22",
-];
-/// The default since 2024-09-13.
-const DEFAULT_IMAGE: &str = "2.2";
 /// Labels of a cluster at most.
 const MAX_LABELS: usize = 64;
+const AM_PRIMARY_ONLY: &str = "dataproc:am.primary_only";
 const ALLOW_ZERO_WORKERS: &str = "dataproc:dataproc.allow.zero.workers";
+
+/// No image named, in the service's words.
+const NO_IMAGE: &str = "No image specified. Using the default image version. It is recommended to select a specific image version in production, as the default image version may change at any time.";
 
 /// What the emulator says about itself to the resource that it fills in.
 #[derive(Debug)]
@@ -40,17 +26,29 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) project: &'a str,
     pub(crate) region: &'a str,
     pub(crate) uuid: &'a str,
+    pub(crate) now: Timestamp,
     pub(crate) storage_endpoint: Option<&'a str>,
     pub(crate) runtime_images: &'a [String],
 }
 
+/// A cluster that may be made.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// The resource without its status.
+    pub(crate) resource: Map<String, Value>,
+    /// What the runtime has to know.
+    pub(crate) facts: ClusterFacts,
+    /// The id of its autoscaling policy.
+    pub(crate) policy: Option<String>,
+    /// What the client is told without being refused.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Checks a canonical `Cluster` of a create request and fills in what the service decides.
-///
-/// Gives the resource without its status, and the facts for the runtime.
 pub(crate) fn accept(
     mut body: Map<String, Value>,
     around: &Surroundings<'_>,
-) -> Result<(Map<String, Value>, ClusterFacts), ApiFailure> {
+) -> Result<Accepted, ApiFailure> {
     for output_only in ["status", "statusHistory", "metrics", "clusterUuid"] {
         body.remove(output_only);
     }
@@ -70,6 +68,11 @@ pub(crate) fn accept(
     let names = components.into_iter().flatten().filter_map(Value::as_str);
     facts.components = names.map(str::to_owned).collect();
     let image = checked_image(&facts.image, around.runtime_images)?;
+    check_components(&image, &facts.components)?;
+    let mut warnings = warnings(&config);
+    if !software.contains_key("imageVersion") {
+        warnings.push(NO_IMAGE.to_owned());
+    }
     software.insert("imageVersion".to_owned(), json!(image));
 
     let mut machines = take_object(&mut config, "gceClusterConfig");
@@ -87,14 +90,21 @@ pub(crate) fn accept(
         .entry("serviceAccountScopes")
         .or_insert_with(|| json!(["https://www.googleapis.com/auth/cloud-platform"]));
 
-    check_lifetime(config.get("lifecycleConfig"))?;
+    check_lifetime(config.get("lifecycleConfig"), around.now)?;
+    check_groups(&config, &facts.zone)?;
+    check_actions(&config)?;
     facts.masters = checked_masters(&config)?;
     let zero_allowed = facts
         .properties
         .get(ALLOW_ZERO_WORKERS)
-        .is_some_and(|v| v == "true");
+        .is_some_and(|v| v == "true")
+        || config
+            .get("clusterType")
+            .is_some_and(|kind| kind == "SINGLE_NODE");
     facts.workers = checked_workers(count(&config, "workerConfig"), zero_allowed)?;
     facts.secondary_workers = checked_secondary(count(&config, "secondaryWorkerConfig"))?;
+    check_no_orphans(&facts)?;
+    let policy = check_policy(&mut config, &facts)?;
 
     for bucket in ["configBucket", "tempBucket"] {
         if let Some(name) = text(&config, bucket) {
@@ -131,56 +141,15 @@ pub(crate) fn accept(
     body.insert("labels".to_owned(), json!(facts.labels));
     fill_groups(&mut body, &facts);
     facts.resource = Value::Object(body.clone());
-    Ok((body, facts))
+    Ok(Accepted {
+        resource: body,
+        facts,
+        policy,
+        warnings,
+    })
 }
 
-/// Writes the groups of machines as `facts` now has them into the resource.
-pub(crate) fn fill_groups(body: &mut Map<String, Value>, facts: &ClusterFacts) {
-    let Some(config) = body.get_mut("config").and_then(Value::as_object_mut) else {
-        return;
-    };
-    let groups = [
-        ("masterConfig", facts.master_names()),
-        ("workerConfig", facts.worker_names()),
-        ("secondaryWorkerConfig", facts.secondary_worker_names()),
-    ];
-    for (group, names) in groups {
-        let group_config = config.entry(group).or_insert_with(|| json!({}));
-        if names.is_empty() {
-            config.remove(group);
-            continue;
-        }
-        let Some(fields) = group_config.as_object_mut() else {
-            continue;
-        };
-        fields.insert("numInstances".to_owned(), json!(names.len()));
-        fields.insert("instanceNames".to_owned(), json!(names));
-        let zone = format!("{}/zones/{}", compute_uri(&facts.project), facts.zone);
-        let machine_type = text(fields, "machineTypeUri").unwrap_or("n1-standard-4".to_owned());
-        let machine_type = match machine_type.rsplit_once('/') {
-            Some((_, short)) => short.to_owned(),
-            None => machine_type,
-        };
-        let machine_type = format!("{zone}/machineTypes/{machine_type}");
-        fields.insert("machineTypeUri".to_owned(), json!(machine_type));
-        let disk = fields.entry("diskConfig").or_insert_with(|| json!({}));
-        if let Some(disk) = disk.as_object_mut() {
-            disk.entry("bootDiskSizeGb").or_insert(json!(1000));
-            disk.entry("bootDiskType").or_insert(json!("pd-standard"));
-        }
-        let default = match group {
-            "secondaryWorkerConfig" => "PREEMPTIBLE",
-            _ => "NON_PREEMPTIBLE",
-        };
-        let preemptibility = fields.entry("preemptibility").or_insert(json!(default));
-        let preemptible = preemptibility != "NON_PREEMPTIBLE";
-        if preemptible {
-            fields.insert("isPreemptible".to_owned(), json!(true));
-        }
-    }
-}
-
-fn compute_uri(project: &str) -> String {
+pub(crate) fn compute_uri(project: &str) -> String {
     format!("https://www.googleapis.com/compute/v1/projects/{project}")
 }
 
@@ -244,28 +213,6 @@ fn is_caseless(c: char) -> bool {
     c.is_alphabetic() && !c.is_uppercase()
 }
 
-/// The image version as the service answers it: with its operating system.
-fn checked_image(asked: &str, of_runtime: &[String]) -> Result<String, ApiFailure> {
-    if of_runtime.iter().any(|image| image == asked) {
-        return Ok(asked.to_owned());
-    }
-    let (version, system) = asked.split_once('-').unwrap_or((asked, ""));
-    let known = IMAGES.iter().find(|(minor, _)| {
-        version.strip_prefix(minor).is_some_and(|patch| {
-            let digits = patch.strip_prefix('.').unwrap_or_default();
-            patch.is_empty() || !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-        })
-    });
-    match known {
-        Some((_, default)) if system.is_empty() => Ok(format!("{version}-{default}")),
-        Some(_) if SYSTEMS.contains(&system) => Ok(asked.to_owned()),
-        _ => Err(ApiFailure::invalid_field(
-            "cluster.config.software_config.image_version",
-            format!("Selected software image version '{asked}' can not be found."),
-        )),
-    }
-}
-
 fn checked_zone(asked: Option<&str>, region: &str) -> Result<String, ApiFailure> {
     // Every region has a zone b; some have no a.
     let zone = asked.map_or_else(|| format!("{region}-b"), |uri| last_part(uri).to_owned());
@@ -325,38 +272,66 @@ pub(crate) fn checked_secondary(asked: Option<i64>) -> Result<u32, ApiFailure> {
     }
 }
 
-/// Checks the bounds of the lifecycle: idle 5 minutes to 14 days, age 10 minutes to 14 days.
-pub(crate) fn check_lifetime(lifecycle: Option<&Value>) -> Result<(), ApiFailure> {
-    const MINUTE: i64 = 60_000;
-    const MOST: i64 = 14 * 24 * 60 * MINUTE;
-    let bounds = [
-        ("idleDeleteTtl", "idle_delete_ttl", 5, "5 minutes"),
-        ("idleStopTtl", "idle_stop_ttl", 5, "5 minutes"),
-        ("autoDeleteTtl", "auto_delete_ttl", 10, "10 minutes"),
-        ("autoStopTtl", "auto_stop_ttl", 10, "10 minutes"),
-    ];
-    for (key, field, least, least_text) in bounds {
-        let asked = lifecycle.and_then(|l| l.get(key)).and_then(Value::as_str);
-        let fits = asked
-            .and_then(duration_millis)
-            .is_none_or(|millis| (least * MINUTE..=MOST).contains(&millis));
-        if !fits {
+/// Refuses secondary workers where there are no primary ones.
+pub(crate) fn check_no_orphans(facts: &ClusterFacts) -> Result<(), ApiFailure> {
+    if facts.workers > 0 || facts.secondary_workers == 0 {
+        return Ok(());
+    }
+    Err(ApiFailure::invalid_field(
+        "cluster.config.secondary_worker_config.num_instances",
+        "A single node cluster can not have secondary workers",
+    ))
+}
+
+/// Checks the name of an autoscaling policy, brings it into its canonical form and gives the policy's id; an empty name is
+/// none.
+pub(crate) fn check_policy(
+    config: &mut Map<String, Value>,
+    facts: &ClusterFacts,
+) -> Result<Option<String>, ApiFailure> {
+    const FIELD: &str = "cluster.config.autoscaling_config.policy_uri";
+    let named = config.get("autoscalingConfig").and_then(Value::as_object);
+    let Some(uri) = named.and_then(|autoscaling| text(autoscaling, "policyUri")) else {
+        config.remove("autoscalingConfig");
+        return Ok(None);
+    };
+    let ClusterFacts {
+        project, region, ..
+    } = facts;
+    let id = id_of_uri(&uri, project, region)?;
+    if facts.workers == 0 {
+        let message = "Autoscaling is not supported on single node clusters";
+        return Err(ApiFailure::invalid_field(FIELD, message));
+    }
+    if facts
+        .properties
+        .get(AM_PRIMARY_ONLY)
+        .is_some_and(|v| v == "true")
+    {
+        let message = format!("Autoscaling is not supported with the property '{AM_PRIMARY_ONLY}'");
+        return Err(ApiFailure::invalid_field(FIELD, message));
+    }
+    let name = format!("projects/{project}/regions/{region}/autoscalingPolicies/{id}");
+    config.insert("autoscalingConfig".to_owned(), json!({"policyUri": name}));
+    Ok(Some(id.to_owned()))
+}
+
+/// Checks that every initialization action names an object.
+fn check_actions(config: &Map<String, Value>) -> Result<(), ApiFailure> {
+    let actions = config
+        .get("initializationActions")
+        .and_then(Value::as_array);
+    for (at, action) in actions.into_iter().flatten().enumerate() {
+        let file = action["executableFile"].as_str().unwrap_or_default();
+        let object = file
+            .strip_prefix("gs://")
+            .and_then(|path| path.split_once('/'));
+        if object.is_none_or(|(bucket, object)| bucket.is_empty() || object.is_empty()) {
             return Err(ApiFailure::invalid_field(
-                &format!("cluster.config.lifecycle_config.{field}"),
-                format!(
-                    "Invalid value '{}' of {field}: must be between {least_text} and 14 days",
-                    asked.unwrap_or_default()
-                ),
+                &format!("cluster.config.initialization_actions[{at}].executable_file"),
+                format!("Invalid initialization action '{file}': must be gs://BUCKET/OBJECT"),
             ));
         }
-    }
-    let both =
-        |a: &str, b: &str| lifecycle.is_some_and(|l| l.get(a).is_some() && l.get(b).is_some());
-    if both("autoDeleteTtl", "autoDeleteTime") || both("autoStopTtl", "autoStopTime") {
-        return Err(ApiFailure::invalid_field(
-            "cluster.config.lifecycle_config",
-            "oneof field 'ttl' is already set. Cannot set both a time and a duration",
-        ));
     }
     Ok(())
 }
@@ -377,7 +352,7 @@ pub(crate) fn count(config: &Map<String, Value>, group: &str) -> Option<i64> {
     config.get(group)?.get("numInstances")?.as_i64()
 }
 
-fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
+pub(crate) fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
     let text = object.get(key)?.as_str()?;
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -398,9 +373,10 @@ fn take_object(object: &mut Map<String, Value>, key: &str) -> Map<String, Value>
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Map, Value, json};
 
-    use super::{Surroundings, accept, checked_image};
+    use super::{Surroundings, accept};
     use crate::runtime::ClusterFacts;
 
     fn accepted(body: &Value) -> Result<(Map<String, Value>, ClusterFacts), String> {
@@ -408,11 +384,13 @@ mod tests {
             project: "p",
             region: "us-east1",
             uuid: "u",
+            now: Timestamp::UNIX_EPOCH,
             storage_endpoint: None,
             runtime_images: &["sandbox-1.20".to_owned()],
         };
         let body = body.as_object().cloned().unwrap_or_default();
-        accept(body, &around).map_err(|failure| failure.message)
+        let accepted = accept(body, &around).map_err(|failure| failure.message)?;
+        Ok((accepted.resource, accepted.facts))
     }
 
     #[test]
@@ -467,23 +445,31 @@ mod tests {
             "not a zone of region",
         );
         refuse(
+            with(json!({"lifecycleConfig": {"autoDeleteTime": "1970-01-01T00:09:59Z"}})),
+            "10 minutes to 14 days in the future",
+        );
+        refuse(
+            with(json!({"initializationActions": [{"executableFile": "/tmp/a.sh"}]})),
+            "gs://BUCKET/OBJECT",
+        );
+        refuse(
+            with(
+                json!({"softwareConfig": {"imageVersion": "2.1", "optionalComponents": ["PRESTO"]}}),
+            ),
+            "PRESTO is not supported",
+        );
+        let single = json!({"properties": {"dataproc:dataproc.allow.zero.workers": "true"}});
+        refuse(
+            with(json!({"softwareConfig": single, "secondaryWorkerConfig": {"numInstances": 1}})),
+            "can not have secondary workers",
+        );
+        refuse(
+            with(json!({"autoscalingConfig": {"policyUri": "abc"}})),
+            "must be projects/PROJECT",
+        );
+        refuse(
             json!({"clusterName": "a", "labels": {"A": "b"}}),
             "Invalid label",
         );
-    }
-
-    #[test]
-    fn images_are_dataprocs_or_the_runtimes() {
-        let of_runtime = ["sandbox-1.20".to_owned()];
-        let check = |asked: &str, expected: Option<&str>| {
-            let got = checked_image(asked, &of_runtime).ok();
-            assert_eq!(got.as_deref(), expected, "{asked}");
-        };
-        check("sandbox-1.20", Some("sandbox-1.20"));
-        check("2.2", Some("2.2-debian12"));
-        check("2.2.70-ubuntu22", Some("2.2.70-ubuntu22"));
-        check("2.20", None);
-        check("2.2.x", None);
-        check("2.2-windows", None);
     }
 }

@@ -12,6 +12,8 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     Schema::parse(concat!(
         include_str!("cluster_schema.txt"),
         include_str!("job_schema.txt"),
+        include_str!("policy_schema.txt"),
+        include_str!("template_schema.txt"),
     ))
 });
 

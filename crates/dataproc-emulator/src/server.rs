@@ -1,23 +1,115 @@
-//! The listening side: loopback only, and connections that a fault rule can cut.
+//! The listening side: connections that a fault rule can cut and that end when nothing comes.
 
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::real_sleep;
+
+/// The longest head of a request; longer ones are answered with 431.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// How long to wait before accepting again when the process has no file descriptor left.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Answers until `stop` says so, and then until the last connection has ended.
+///
+/// A connection that does not bring the whole head of its next request within `patience` is closed.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    patience: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let app = TowerToHyperService::new(app);
+    let mut connections = JoinSet::new();
+    loop {
+        let tcp = tokio::select! {
+            () = stopped(&mut stop) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => tcp,
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    real_sleep(BREATH).await;
+                    continue;
+                }
+            },
+            _ = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        connections.spawn(answer(tcp, app.clone(), patience, stop.clone()));
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the handle was dropped, which ends the serving too.
+    stop.wait_for(|stop| *stop).await.ok();
+}
+
+async fn answer(
+    tcp: TcpStream,
+    app: TowerToHyperService<Router>,
+    patience: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "could not switch off the delay of small packets");
+    }
+    let connection = Connection::default();
+    let stream = Stream {
+        tcp,
+        connection: connection.clone(),
+    };
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let known = ConnectInfo(connection.clone());
+        request.extensions_mut().insert(known);
+        let answering = app.call(request);
+        async move { Ok::<Response, Infallible>(answering.await.unwrap_or_else(|never| match never {})) }
+    });
+    let mut serving = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience)
+            .max_buf_size(LONGEST_HEAD)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
 
 /// A connection as a request handler sees it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection(Arc<AtomicBool>);
 
 impl Connection {
-    /// Cuts the connection: nothing more is written to it.
+    /// Cuts the connection: nothing more is written to it, and the other side sees a reset.
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -27,39 +119,22 @@ impl Connection {
     }
 }
 
-impl Connected<IncomingStream<'_, LoopbackListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, LoopbackListener>) -> Self {
-        stream.io().connection.clone()
-    }
-}
-
-/// A listener on a loopback address.
-#[derive(Debug)]
-pub(crate) struct LoopbackListener(pub(crate) TcpListener);
-
-impl Listener for LoopbackListener {
-    type Io = Stream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (tcp, address) = Listener::accept(&mut self.0).await;
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "could not switch off the delay of small packets");
-        }
-        let connection = Connection::default();
-        (Stream { tcp, connection }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
 /// A TCP stream that refuses to write once it is cut.
 #[derive(Debug)]
-pub(crate) struct Stream {
+struct Stream {
     tcp: TcpStream,
     connection: Connection,
+}
+
+impl Stream {
+    fn refused(&self) -> Option<io::Error> {
+        self.connection.is_cut().then(|| {
+            if let Err(error) = self.tcp.set_zero_linger() {
+                tracing::debug!(%error, "a connection ends where it should be reset");
+            }
+            io::ErrorKind::ConnectionReset.into()
+        })
+    }
 }
 
 impl AsyncRead for Stream {
@@ -78,10 +153,10 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.connection.is_cut() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        match self.refused() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Pin::new(&mut self.tcp).poll_write(context, bytes),
         }
-        Pin::new(&mut self.tcp).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -89,10 +164,10 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.connection.is_cut() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        match self.refused() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Pin::new(&mut self.tcp).poll_write_vectored(context, buffers),
         }
-        Pin::new(&mut self.tcp).poll_write_vectored(context, buffers)
     }
 
     fn is_write_vectored(&self) -> bool {

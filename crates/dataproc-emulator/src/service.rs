@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::autoscaler::Period;
 use crate::clock::EmulatorClock;
 use crate::compute::ComputeOperation;
 use crate::emulator::EmulatorOptions;
@@ -22,8 +23,10 @@ use crate::jobs::Jobs;
 use crate::machines::{MachineRecord, Metadata};
 use crate::operations::{OperationKind, OperationRecord};
 use crate::os_login::Logins;
+use crate::policy::PolicyRecord;
 use crate::runtime::{ClusterFacts, ClusterRuntime};
 use crate::storage::Storage;
+use crate::template::TemplateRecord;
 
 /// Everything behind the router.
 #[derive(Debug)]
@@ -58,6 +61,10 @@ pub(crate) struct State {
     pub(crate) compute_operations: BTreeMap<String, ComputeOperation>,
     pub(crate) logins: Logins,
     pub(crate) jobs: Jobs,
+    /// Autoscaling policies, by project, region and id.
+    pub(crate) policies: BTreeMap<ClusterKey, PolicyRecord>,
+    /// Workflow templates, likewise.
+    pub(crate) templates: BTreeMap<ClusterKey, TemplateRecord>,
     requests: HashMap<SeenRequest, String>,
     /// No new work is taken on once the emulator stops.
     pub(crate) closed: bool,
@@ -102,6 +109,12 @@ pub(crate) struct ClusterRecord {
     /// Since when its age counts: its creation, or the last change of its age limit.
     pub(crate) age_from: Timestamp,
     pub(crate) idle_since: Option<Timestamp>,
+    /// When it was made, or last started.
+    pub(crate) started: Timestamp,
+    /// The web pages of its machines, by name.
+    pub(crate) web_pages: BTreeMap<String, String>,
+    /// What its autoscaler has seen in the present period.
+    pub(crate) scaling: Option<Period>,
     resource: Value,
     rendered: Option<Bytes>,
 }
@@ -114,6 +127,9 @@ impl ClusterRecord {
             work: None,
             age_from: now,
             idle_since: None,
+            started: now,
+            web_pages: BTreeMap::new(),
+            scaling: None,
             resource,
             rendered: None,
         };
@@ -138,6 +154,12 @@ impl ClusterRecord {
         self.rendered
             .get_or_insert_with(|| Bytes::from(resource.to_string()))
             .clone()
+    }
+
+    /// The id of its autoscaling policy.
+    pub(crate) fn policy(&self) -> Option<&str> {
+        let uri = self.resource["config"]["autoscalingConfig"]["policyUri"].as_str()?;
+        uri.rsplit('/').next()
     }
 
     /// The state's name.
@@ -229,6 +251,7 @@ pub(crate) struct Beginning<'a> {
     pub(crate) uuid: &'a str,
     pub(crate) labels: Value,
     pub(crate) description: String,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl State {
@@ -269,6 +292,7 @@ impl State {
             cluster_uuid: beginning.uuid.to_owned(),
             labels: beginning.labels,
             description: beginning.description,
+            warnings: beginning.warnings,
             since: now,
             begun: now,
             metadata: None,
@@ -295,6 +319,7 @@ impl State {
                 uuid: "",
                 labels: Value::Null,
                 description: String::new(),
+                warnings: Vec::new(),
             },
             now,
         );

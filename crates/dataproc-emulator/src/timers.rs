@@ -1,4 +1,4 @@
-//! What happens by itself: idle and old clusters are deleted, and keys expire.
+//! What happens by itself: idle and old clusters are deleted or stopped, loads are looked at, and keys expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::real_sleep;
+use crate::operations::OperationKind;
 use crate::schema::duration_millis;
 use crate::service::{ClusterKey, ClusterRecord, Service};
 
@@ -44,7 +45,7 @@ impl Service {
         self.sweep().await;
     }
 
-    /// The next time that a timer may strike, and whether an idle timer runs.
+    /// The next time that a timer may strike, and whether a cluster has to be looked at meanwhile.
     fn next_deadline(&self) -> (Option<Timestamp>, bool) {
         let now = self.clock.now();
         let state = self.lock();
@@ -58,9 +59,13 @@ impl Service {
         let mut probes = false;
         for (key, record) in &state.clusters {
             let project = state.projects.get(&key.project).unwrap_or(&no_project);
-            earlier(old_at(record));
-            earlier(idle_at(record));
-            probes |= record.state() == "RUNNING" && idle_ttl(record).is_some();
+            for end in [End::Delete, End::Stop] {
+                earlier(old_at(record, end));
+                earlier(idle_at(record, end));
+            }
+            earlier(state.period_end(key, record));
+            let watched = record.policy().is_some() || has_idle_ttl(record);
+            probes |= record.state() == "RUNNING" && watched;
             for machine in &record.machines {
                 earlier(machine.next_expiry(project, now));
             }
@@ -75,7 +80,7 @@ impl Service {
         let watched: Vec<_> = {
             let state = self.lock();
             let idle =
-                |record: &&ClusterRecord| record.state() == "RUNNING" && idle_ttl(record).is_some();
+                |record: &&ClusterRecord| record.state() == "RUNNING" && has_idle_ttl(record);
             let facts = |record: &ClusterRecord| record.facts.clone();
             state.clusters.values().filter(idle).map(facts).collect()
         };
@@ -96,30 +101,45 @@ impl Service {
                 note_idle(record, busy, now);
             }
         }
+        self.look_at_loads().await;
         let now = self.clock.now();
-        let due: Vec<(ClusterKey, String)> = {
+        let due: Vec<(ClusterKey, String, End)> = {
             let state = self.lock();
-            let is_due = |record: &ClusterRecord| {
-                let times = [old_at(record), idle_at(record)];
-                record.state() != "DELETING" && times.into_iter().flatten().any(|at| at <= now)
+            let is_due = |record: &ClusterRecord, end| {
+                let times = [old_at(record, end), idle_at(record, end)];
+                times.into_iter().flatten().any(|at| at <= now)
+            };
+            let end_of = |record: &ClusterRecord| match record.state() {
+                "DELETING" => None,
+                _ if is_due(record, End::Delete) => Some(End::Delete),
+                "RUNNING" if is_due(record, End::Stop) => Some(End::Stop),
+                _ => None,
             };
             let clusters = state.clusters.iter();
-            clusters
-                .filter(|(_, record)| is_due(record))
-                .map(|(key, record)| (key.clone(), record.facts.uuid.clone()))
-                .collect()
+            let due = |(key, record): (&ClusterKey, &ClusterRecord)| {
+                Some((key.clone(), record.facts.uuid.clone(), end_of(record)?))
+            };
+            clusters.filter_map(due).collect()
         };
-        for (key, uuid) in due {
-            if let Err(failure) = self.delete(&key, &uuid, "") {
-                tracing::debug!(
-                    cluster = key.name,
-                    message = failure.message,
-                    "not deleted by its timer"
-                );
+        for (key, uuid, end) in due {
+            let ending = match end {
+                End::Delete => self.delete(&key, &uuid, ""),
+                End::Stop => self.power(&key, &uuid, "", OperationKind::Stop),
+            };
+            if let Err(failure) = ending {
+                let message = failure.message;
+                tracing::debug!(cluster = key.name, message, "not ended by its timer");
             }
         }
         self.admit_keys().await;
     }
+}
+
+/// What a timer does to a cluster.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Delete,
+    Stop,
 }
 
 fn note_idle(record: &mut ClusterRecord, busy: bool, now: Timestamp) {
@@ -147,19 +167,31 @@ fn ttl(record: &ClusterRecord, key: &str) -> Option<Duration> {
     Some(Duration::from_millis(u64::try_from(millis).ok()?))
 }
 
-fn idle_ttl(record: &ClusterRecord) -> Option<Duration> {
-    ttl(record, "idleDeleteTtl")
+fn has_idle_ttl(record: &ClusterRecord) -> bool {
+    ttl(record, "idleDeleteTtl").is_some() || ttl(record, "idleStopTtl").is_some()
 }
 
-/// When the cluster's age ends it.
-fn old_at(record: &ClusterRecord) -> Option<Timestamp> {
-    match ttl(record, "autoDeleteTtl") {
-        Some(ttl) => record.age_from.checked_add(ttl).ok(),
-        None => lifecycle(record, "autoDeleteTime")?.parse().ok(),
+/// When the cluster's age ends it. That an age until a stop counts anew from each start is a guess.
+fn old_at(record: &ClusterRecord, end: End) -> Option<Timestamp> {
+    let (ttl_key, time_key, from) = match end {
+        End::Delete => ("autoDeleteTtl", "autoDeleteTime", record.age_from),
+        End::Stop => (
+            "autoStopTtl",
+            "autoStopTime",
+            record.age_from.max(record.started),
+        ),
+    };
+    match ttl(record, ttl_key) {
+        Some(ttl) => from.checked_add(ttl).ok(),
+        None => lifecycle(record, time_key)?.parse().ok(),
     }
 }
 
 /// When the cluster's idleness ends it, if it goes on.
-fn idle_at(record: &ClusterRecord) -> Option<Timestamp> {
-    record.idle_since?.checked_add(idle_ttl(record)?).ok()
+fn idle_at(record: &ClusterRecord, end: End) -> Option<Timestamp> {
+    let ttl = match end {
+        End::Delete => ttl(record, "idleDeleteTtl"),
+        End::Stop => ttl(record, "idleStopTtl"),
+    };
+    record.idle_since?.checked_add(ttl?).ok()
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::autoscaler::Sizes;
 use crate::failure::ApiFailure;
+use crate::lifetime::check_lifetime;
+use crate::machine_group::fill_groups;
 use crate::resource::{
-    check_lifetime, checked_labels, checked_secondary, checked_workers, count, fill_groups,
+    check_no_orphans, check_policy, checked_labels, checked_secondary, checked_workers, count,
 };
 use crate::runtime::ClusterFacts;
 use crate::schema::{camel, canonical_cluster, duration_millis, snake};
@@ -18,11 +21,15 @@ const CHANGEABLE: &[&str] = &[
     "labels",
     "config.worker_config.num_instances",
     "config.secondary_worker_config.num_instances",
+    "config.autoscaling_config",
     "config.autoscaling_config.policy_uri",
     "config.lifecycle_config",
     "config.lifecycle_config.idle_delete_ttl",
     "config.lifecycle_config.auto_delete_ttl",
     "config.lifecycle_config.auto_delete_time",
+    "config.lifecycle_config.idle_stop_ttl",
+    "config.lifecycle_config.auto_stop_ttl",
+    "config.lifecycle_config.auto_stop_time",
 ];
 
 /// Reads `gracefulDecommissionTimeout`: none, or up to a day.
@@ -52,6 +59,8 @@ pub(crate) struct Change {
     pub(crate) scales: bool,
     /// How long workers that go may go on with what runs on them.
     pub(crate) graceful: Duration,
+    /// The autoscaling policy that the cluster is to have from now on.
+    pub(crate) policy: Option<String>,
     resource: Map<String, Value>,
     renews_age: bool,
 }
@@ -63,7 +72,9 @@ impl Change {
         body: &Value,
         mask: &str,
         graceful: &str,
+        now: Timestamp,
     ) -> Result<Self, ApiFailure> {
+        let waits = !graceful.is_empty();
         let graceful = graceful_timeout(graceful)?;
         let body = Value::Object(canonical_cluster(body)?);
         let mut resource = record.resource().clone();
@@ -99,23 +110,69 @@ impl Change {
             }
         }
         resource.insert("labels".to_owned(), json!(facts.labels));
+        let renews_age = paths.iter().any(|path| path.contains("lifecycle"));
+        if waits && !paths.iter().any(|path| path.ends_with("num_instances")) {
+            return Err(ApiFailure::invalid_field(
+                "graceful_decommission_timeout",
+                "A graceful decommission timeout needs a change of the number of workers",
+            ));
+        }
+        let mut policy = None;
+        if let Some(config) = resource.get_mut("config").and_then(Value::as_object_mut) {
+            if renews_age {
+                check_lifetime(config.get("lifecycleConfig"), now)?;
+            }
+            policy = check_policy(config, &facts)?;
+        }
         let config = resource.get("config").and_then(Value::as_object);
-        check_lifetime(config.and_then(|config| config.get("lifecycleConfig")))?;
         let asked = |group| config.and_then(|config| count(config, group));
         let (workers, secondary) = (asked("workerConfig"), asked("secondaryWorkerConfig"));
         let had_none = record.facts.workers == 0;
         facts.workers = checked_workers(workers.or(had_none.then_some(0)), had_none)?;
         facts.secondary_workers = checked_secondary(secondary)?;
+        check_no_orphans(&facts)?;
         fill_groups(&mut resource, &facts);
         facts.resource = Value::Object(resource.clone());
         let counts = |facts: &ClusterFacts| (facts.workers, facts.secondary_workers);
         Ok(Self {
             graceful,
             scales: counts(&facts) != counts(&record.facts),
-            renews_age: paths.iter().any(|path| path.contains("lifecycle")),
+            policy,
+            renews_age,
             facts,
             resource,
         })
+    }
+
+    /// A change of nothing but the numbers of workers.
+    pub(crate) fn to_sizes(record: &ClusterRecord, sizes: Sizes, graceful: Duration) -> Self {
+        let mut facts = record.facts.clone();
+        facts.workers = sizes.workers;
+        facts.secondary_workers = sizes.secondary;
+        let mut resource = match record.resource() {
+            Value::Object(fields) => fields.clone(),
+            _ => Map::new(),
+        };
+        fill_groups(&mut resource, &facts);
+        facts.resource = Value::Object(resource.clone());
+        Self {
+            facts,
+            scales: true,
+            graceful,
+            policy: record.policy().map(str::to_owned),
+            resource,
+            renews_age: false,
+        }
+    }
+
+    /// What it is to an operation.
+    pub(crate) fn description(&self) -> String {
+        let ClusterFacts {
+            workers,
+            secondary_workers,
+            ..
+        } = self.facts;
+        format!("Update cluster to {workers} workers and {secondary_workers} secondary workers")
     }
 
     /// Brings the change into the record; the status there stays.
@@ -157,13 +214,14 @@ fn copy(from: &Value, to: &mut Value, path: &str) {
         None if last == "numInstances" => fields.insert(last.clone(), json!(0)),
         None => fields.remove(last),
     };
-    if last == "autoDeleteTtl" || last == "autoDeleteTime" {
-        let other = match last.as_str() {
-            "autoDeleteTtl" => "autoDeleteTime",
-            _ => "autoDeleteTtl",
-        };
-        if found.is_some() {
-            fields.remove(other);
-        }
+    let other = match last.as_str() {
+        "autoDeleteTtl" => "autoDeleteTime",
+        "autoDeleteTime" => "autoDeleteTtl",
+        "autoStopTtl" => "autoStopTime",
+        "autoStopTime" => "autoStopTtl",
+        _ => return,
+    };
+    if found.is_some() {
+        fields.remove(other);
     }
 }

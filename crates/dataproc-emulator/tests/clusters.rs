@@ -203,7 +203,7 @@ async fn refusals_look_like_googles() {
             .unwrap()
             .contains("Unknown name \"nodes\"")
     );
-    let (status, error) = api.send("GET", &format!("{REGION}/jobs"), None).await;
+    let (status, error) = api.send("GET", &format!("{REGION}/sessions"), None).await;
     assert_eq!(
         (status, &error["error"]["status"]),
         (501, &json!("UNIMPLEMENTED"))

@@ -1,0 +1,5 @@
+//! The resource `WorkflowTemplate`.
+
+/// One template.
+#[derive(Debug)]
+pub(crate) struct TemplateRecord;
