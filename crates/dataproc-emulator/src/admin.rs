@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -60,6 +60,38 @@ pub(crate) async fn add_fault(
 pub(crate) async fn clear_faults(State(service): State<Arc<Service>>) -> Json<Value> {
     service.faults.clear();
     Json(json!({}))
+}
+
+/// `GET /emulator/v1/jobs`: every job of every project, in the order of their submission.
+pub(crate) async fn jobs(State(service): State<Arc<Service>>) -> Json<Value> {
+    Json(json!({"jobs": service.all_jobs()}))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Preemption {
+    machine: String,
+}
+
+/// `POST /emulator/v1/clusters/NAME:preempt` with `{"machine": "NAME-sw-0"}`: takes a secondary worker away.
+pub(crate) async fn act_on_cluster(
+    State(service): State<Arc<Service>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiFailure> {
+    let Some(name) = name.strip_suffix(":preempt") else {
+        return Err(ApiFailure::not_emulated(&format!("the call {name}")));
+    };
+    let Preemption { machine } = read(&body)?;
+    // The machines of a cluster are named after it.
+    let own = |rest: &str| rest.starts_with("-sw-");
+    if !machine.strip_prefix(name).is_some_and(own) {
+        return Err(ApiFailure::invalid(format!(
+            "'{machine}' is no secondary worker of '{name}'"
+        )));
+    }
+    service.preempt(&machine).await?;
+    Ok(Json(json!({})))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &Bytes) -> Result<T, ApiFailure> {

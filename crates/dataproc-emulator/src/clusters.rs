@@ -121,6 +121,7 @@ pub(crate) async fn act(
     let (name, verb) = name.rsplit_once(':').unwrap_or((&name, ""));
     let key = ClusterKey::new(&project, &region, name);
     let kind = match verb {
+        "diagnose" => return Ok(Json(service.diagnose(&key, &read_json(&body)?)?)),
         "start" => OperationKind::Start,
         "stop" => OperationKind::Stop,
         other => {

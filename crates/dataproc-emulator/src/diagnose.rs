@@ -24,12 +24,17 @@ impl Service {
         if let Some(folder) = folder.filter(|folder| split_uri(folder).is_none()) {
             return Err(ApiFailure::invalid_field(
                 "tarball_gcs_dir",
-                format!("Invalid folder '{folder}': it must be a folder of a bucket, gs://BUCKET/FOLDER"),
+                format!(
+                    "Invalid folder '{folder}': it must be a folder of a bucket, gs://BUCKET/FOLDER"
+                ),
             ));
         }
         let mut state = self.lock();
         let record = state.clusters.get(key).ok_or_else(|| key.not_found())?;
-        if matches!(record.state(), "CREATING" | "DELETING" | "STOPPED" | "STOPPING" | "STARTING") {
+        if matches!(
+            record.state(),
+            "CREATING" | "DELETING" | "STOPPED" | "STOPPING" | "STARTING"
+        ) {
             return Err(ApiFailure::new(
                 Code::FailedPrecondition,
                 format!(
@@ -108,7 +113,11 @@ impl Service {
             (archive_at, "application/gzip", &archive),
             (report_at.clone(), "text/plain", &report),
             (format!("{report_at}.000000000"), "text/plain", &report),
-            (format!("{report_at}.000000001"), "text/plain", &Bytes::new()),
+            (
+                format!("{report_at}.000000001"),
+                "text/plain",
+                &Bytes::new(),
+            ),
         ] {
             self.put(&uri, kind, content).await?;
         }

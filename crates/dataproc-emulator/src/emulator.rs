@@ -215,6 +215,12 @@ impl Emulator {
         snapshot(&self.service.lock())
     }
 
+    /// Every job of every project as the API would answer it, in the order of their submission.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Value> {
+        self.service.all_jobs()
+    }
+
     /// Stops listening and ends every cluster that is left. Idempotent.
     pub async fn stop(&self) {
         self.stopping.send_replace(true);

@@ -140,6 +140,12 @@ impl ApiFailure {
         self
     }
 
+    /// The same with one more detail, a message with its `@type`.
+    pub(crate) fn with_detail(mut self, detail: Value) -> Self {
+        self.details.push(detail);
+        self
+    }
+
     /// What the real service does and this one does not.
     pub(crate) fn not_emulated(what: &str) -> Self {
         Self::new(

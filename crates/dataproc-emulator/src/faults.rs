@@ -194,9 +194,8 @@ fn cluster_of(path: &str, name: Option<&str>) -> Option<ClusterKey> {
 
 /// As the service words it; seen in users' reports.
 fn quota(metric: &str, requested: u64, available: u64) -> ApiFailure {
-    let message = format!(
-        "Insufficient '{metric}' quota. Requested {requested}.0, available {available}.0."
-    );
+    let message =
+        format!("Insufficient '{metric}' quota. Requested {requested}.0, available {available}.0.");
     ApiFailure::invalid(&message).with_detail(json!({
         "@type": "type.googleapis.com/google.rpc.QuotaFailure",
         "violations": [{"subject": metric, "description": message}],

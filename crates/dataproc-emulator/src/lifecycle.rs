@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::autoscaler::Sizes;
 use crate::failure::{ApiFailure, Code};
+use crate::faults;
 use crate::jobs::JobKey;
 use crate::machines::MachineRecord;
 use crate::operations::{OperationKind, cluster_response, empty_response};
@@ -88,14 +89,15 @@ impl Service {
         };
         let operation = state.begin(beginning, now);
         let answer = state.operation(&operation);
+        let fault = faults::of_this_call();
         let mut record = ClusterRecord::new(Value::Object(resource), facts.clone(), now);
         let service = Arc::clone(self);
         let work = tokio::spawn({
             let (key, operation) = (key.clone(), operation.clone());
             async move {
-                let made = match service.make_buckets(&facts).await {
-                    Ok(()) => service.runtime.create(&facts).await,
-                    Err(error) => Err(error),
+                let made = match (fault, service.make_buckets(&facts).await) {
+                    (Some(error), _) | (None, Err(error)) => Err(error),
+                    (None, Ok(())) => service.runtime.create(&facts).await,
                 };
                 service
                     .settle(&key, &operation, made.map(Left::Running))
@@ -290,11 +292,13 @@ impl Service {
         let operation = state.begin(beginning, now);
         let answer = state.operation(&operation);
         let service = Arc::clone(self);
+        let fault = faults::of_this_call();
         let work = tokio::spawn({
             let (key, operation) = (key.clone(), operation.clone());
             async move {
                 let runtime = &service.runtime;
                 let outcome = match (kind, change) {
+                    _ if let Some(error) = fault => Err(error),
                     (OperationKind::Stop, _) => {
                         let ended = "The cluster of the job was stopped.";
                         service.end_jobs_of(&facts.uuid, ended).await;
@@ -502,7 +506,7 @@ fn existing<'a>(
 }
 
 /// Machines that stay keep what is known of them.
-fn take_machines(record: &mut ClusterRecord, machines: Machines) {
+pub(crate) fn take_machines(record: &mut ClusterRecord, machines: Machines) {
     record.web_pages = machines.web_pages;
     fill_ports(record);
     let mut known = std::mem::take(&mut record.machines);

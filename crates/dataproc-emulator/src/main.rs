@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use dataproc_emulator::{
-    Addresses, Emulator, EmulatorOptions, FlinkScript, ScriptedOptions, ScriptedRuntime,
+    Addresses, Emulator, EmulatorOptions, FaultRule, FlinkScript, JobScript, ScriptedOptions,
+    ScriptedRuntime,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +39,9 @@ struct Arguments {
     /// Seconds that a job runs, such as 3.5
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     job_time: Duration,
+    /// File of fault rules, a JSON list
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -74,6 +78,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let rules: Vec<FaultRule> = match arguments.faults {
+        Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
+        None => Vec::new(),
+    };
     let mut options = EmulatorOptions::default().listen(arguments.listen);
     let mut told = Vec::new();
     let mut storage = None;
@@ -86,6 +94,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut scripted = ScriptedOptions::default();
     scripted.create_time = arguments.create_time;
     scripted.flink = FlinkScript::running_for(arguments.job_time);
+    scripted.job = JobScript::running_for(arguments.job_time);
     scripted.machines = !matches!(arguments.machines, MachineKind::None);
     if let MachineKind::Own = arguments.machines {
         scripted.addresses = Addresses::Own {
@@ -97,6 +106,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     }
     let runtime = Arc::new(ScriptedRuntime::new(scripted));
     let emulator = Emulator::start(runtime, options).await?;
+    for rule in rules {
+        emulator.faults().add(rule);
+    }
     let url = emulator.url();
     let mut out = std::io::stdout();
     // For whoever started it with port 0: what gcloud and Google's clients have to be told.

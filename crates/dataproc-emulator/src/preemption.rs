@@ -21,17 +21,16 @@ impl Service {
             RuntimeError::NotEmulated { what } => ApiFailure::not_emulated(what),
             other => ApiFailure::new(Code::Internal, other.to_string()),
         })?;
-        let mut state = self.lock();
-        if let Some(record) = state.clusters.get_mut(&key)
+        if let Some(record) = self.lock().clusters.get_mut(&key)
             && record.facts.uuid == facts.uuid
         {
             take_machines(record, left);
-            let names = &mut record.resource_mut()["config"]["secondaryWorkerConfig"]["instanceNames"];
+            let names =
+                &mut record.resource_mut()["config"]["secondaryWorkerConfig"]["instanceNames"];
             if let Some(names) = names.as_array_mut() {
                 names.retain(|name| *name != machine);
             }
         }
-        drop(state);
         self.admit_keys().await;
         self.changed.notify_waiters();
         Ok(())

@@ -162,6 +162,11 @@ fn own() -> Router<Arc<Service>> {
     Router::new()
         .route(&format!("{OWN}/health"), get(admin::health))
         .route(&format!("{OWN}/clusters"), get(admin::clusters))
+        .route(
+            &format!("{OWN}/clusters/{{name}}"),
+            post(admin::act_on_cluster),
+        )
+        .route(&format!("{OWN}/jobs"), get(admin::jobs))
         .route(&format!("{OWN}/clock"), post(admin::advance))
         .route(
             &format!("{OWN}/faults"),

@@ -197,6 +197,14 @@ impl Service {
         }
     }
 
+    /// Every job of every project, in the order of their submission.
+    pub(crate) fn all_jobs(&self) -> Vec<Value> {
+        let state = self.lock();
+        let mut jobs: Vec<&JobRecord> = state.jobs.jobs.values().collect();
+        jobs.sort_by_key(|job| job.number);
+        jobs.into_iter().map(JobRecord::json).collect()
+    }
+
     async fn end_jobs(&self, details: &str, which: impl Fn(&JobRecord) -> bool) {
         let mut waits = Vec::new();
         for record in self.lock().jobs.jobs.values() {
