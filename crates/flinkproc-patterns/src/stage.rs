@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flinkproc_plan::UploadPlan;
-use flinkproc_staging::{Content, LocalFile, Put};
+use flinkproc_staging::{Content, LocalFile, Put, StagingError};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::RunError;
@@ -50,14 +50,34 @@ impl Run {
     }
 
     async fn put(self: Arc<Self>, upload: UploadPlan) -> Result<Put, RunError> {
-        planned(&upload).await?;
-        let content = Content::File(PathBuf::from(&upload.local));
+        let content = match upload.crc32c {
+            // The service checks what is sent by what the plan says, so the file is read once.
+            Some(crc32c) => Content::Known {
+                path: PathBuf::from(&upload.local),
+                size: upload.size,
+                crc32c,
+            },
+            None => {
+                planned(&upload).await?;
+                Content::File(PathBuf::from(&upload.local))
+            }
+        };
         let staging = &self.clients.staging;
         let put = self
             .retrying(&upload.local, passing, || {
                 staging.put_if_absent(&upload.to, &content)
             })
-            .await?;
+            .await;
+        let put = match put {
+            Err(StagingError::Changed { .. }) => {
+                planned(&upload).await?;
+                return Err(RunError::Drifted {
+                    path: upload.local,
+                    what: "it changed while it was sent".to_owned(),
+                });
+            }
+            other => other?,
+        };
         self.emit(EventKind::Staged {
             uri: upload.to.clone(),
             size: upload.size,

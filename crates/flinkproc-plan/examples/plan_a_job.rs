@@ -77,6 +77,7 @@ fn look_at(path: &Path) -> LocalFact {
         Ok(bytes) => LocalFact::File {
             size: bytes.len() as u64,
             sha256: sha256_hex(&bytes),
+            crc32c: None,
             utf8: std::str::from_utf8(&bytes).is_ok(),
         },
         Err(_) if path.is_dir() => LocalFact::Directory,

@@ -46,6 +46,8 @@ pub enum LocalFact {
         size: u64,
         /// SHA-256 of its content, in lower-case hexadecimal.
         sha256: String,
+        /// CRC32C of its content, where it was found in the same pass.
+        crc32c: Option<u32>,
         /// Whether its content is UTF-8; needed of the main script only.
         utf8: bool,
     },

@@ -19,7 +19,7 @@
 //! for need in spec.spec.local_files("", &[])? {
 //!     // Here the caller looks at `need.path`.
 //!     let sha256 = flinkproc_plan::sha256_hex(b"print()\n");
-//!     files.files.insert(need.path, LocalFact::File { size: 8, sha256, utf8: true });
+//!     files.files.insert(need.path, LocalFact::File { size: 8, sha256, crc32c: None, utf8: true });
 //! }
 //! let plan = plan_deployment(&DeployRequest {
 //!     spec,
@@ -70,6 +70,6 @@ pub use plan::{
 pub use plan_error::PlanError;
 pub use planning::{PLAN_FORMAT, plan_deployment};
 pub use request::{DeployRequest, SandboxFacts, sha256_hex};
-pub use spec::{Spec, spec_schema};
+pub use spec::{AccessSpec, Spec, spec_schema};
 pub use spec_error::SpecError;
 pub use steps::StepPlan;

@@ -8,6 +8,8 @@ use flinkproc_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::spec::AccessSpec;
+
 /// One deployment, decided to the last value.
 ///
 /// Two plans of the same request differ in nothing but [`Plan::deployment`]. It can be written to a file as JSON and read
@@ -93,6 +95,9 @@ pub struct UploadPlan {
     pub size: u64,
     /// SHA-256 of the content, in lower-case hexadecimal.
     pub sha256: String,
+    /// CRC32C of the content, where it was found with the rest: the file is then read only while it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32c: Option<u32>,
 }
 
 /// What runs on the cluster.
@@ -179,15 +184,19 @@ pub struct SshPlan {
     pub identity: IdentityPlan,
     /// How long the key stays valid where the deployment lets it in.
     pub key_ttl: Span,
-    /// Whether the machine's internal address is used even if it has an external one.
-    pub internal_address: bool,
+    /// The way to the master.
+    #[serde(default)]
+    pub access: AccessSpec,
+    /// Whether the user's `~/.ssh/config` is followed where the spec is silent.
+    #[serde(default)]
+    pub config: bool,
 }
 
 /// Which key opens the door.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityPlan {
-    /// A new key for this deployment alone, let in through the instance's metadata and taken out again.
+    /// A new key for this deployment alone, let in by OS Login or the instance's metadata and taken out again.
     Ephemeral,
     /// The user's own key file, which the master already accepts.
     File(String),

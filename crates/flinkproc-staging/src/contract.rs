@@ -166,6 +166,41 @@ async fn large_files(staging: &dyn Staging, to: &GcsUri) {
     assert_eq!(tail.expect("tail"), &content[SIZE - 9..]);
     staging.delete(to).await.expect("delete");
 
+    let known = |name: &str, size: usize, content: &[u8]| Content::Known {
+        path: folder.path().join(name),
+        size: size as u64,
+        crc32c: crc32c::crc32c(content),
+    };
+    let put = staging
+        .put_if_absent(to, &known("large", SIZE, &content))
+        .await;
+    assert_eq!(put.expect("known"), Put::Written);
+    // What is there already need not be read, even if the file is gone.
+    let put = staging
+        .put_if_absent(to, &known("none", SIZE, &content))
+        .await;
+    assert_eq!(put.expect("known"), Put::Present);
+    staging.delete(to).await.expect("delete");
+    let mut other = content.clone();
+    other[SIZE / 2] ^= 1;
+    std::fs::write(folder.path().join("small"), "small").expect("write");
+    for (name, size, content) in [
+        ("large", SIZE, other.as_slice()),
+        ("large", SIZE - 1, &other[1..]),
+        ("small", 5, b"other"),
+        ("small", 4, b"smal"),
+    ] {
+        match staging.put_if_absent(to, &known(name, size, content)).await {
+            Err(StagingError::Changed { .. }) => {}
+            other => panic!("another file than was known of is changed, not {other:?}"),
+        }
+        assert!(staging.stat(to).await.expect("stat").is_none());
+    }
+    match staging.put_if_absent(to, &known("none", 5, b"small")).await {
+        Err(StagingError::Local { .. }) => {}
+        other => panic!("a missing local file is a local error, not {other:?}"),
+    }
+
     let missing = Content::File(folder.path().join("none"));
     match staging.put_if_absent(to, &missing).await {
         Err(StagingError::Local { .. }) => {}

@@ -6,11 +6,13 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bytes::Bytes;
 use flinkproc_core::{GcsUri, InvalidName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StagingError;
+use crate::staging::Content;
 
 /// How much of a file is in memory while it is read.
 const PIECE: usize = 1 << 18;
@@ -95,19 +97,36 @@ impl LocalFile {
     /// # Errors
     /// [`StagingError::Local`] when it cannot be read or is a directory.
     pub async fn read(path: impl Into<PathBuf>) -> Result<Self, StagingError> {
+        in_background(path.into(), |path| Self::read_with(path, |_| {})).await
+    }
+
+    /// The same where blocking is allowed; `each` sees the content in passing, piece by piece.
+    ///
+    /// # Errors
+    /// When it cannot be read or is a directory.
+    pub fn read_with(path: impl Into<PathBuf>, mut each: impl FnMut(&[u8])) -> io::Result<Self> {
         let path = path.into();
         let mut sha256 = Sha256::new();
-        let (path, (size, crc32c), sha256) = in_background(path, move |path| {
-            let sums = pass(path, |piece| sha256.update(piece))?;
-            Ok((path.to_owned(), sums, sha256))
-        })
-        .await?;
+        let (size, crc32c) = pass(&path, |piece| {
+            sha256.update(piece);
+            each(piece);
+        })?;
         Ok(Self {
             path,
             size,
             sha256: ContentHash(sha256.finalize().into()),
             crc32c,
         })
+    }
+
+    /// The file as content to be staged, which is not read again for what is known of it.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        Content::Known {
+            path: self.path.clone(),
+            size: self.size,
+            crc32c: self.crc32c,
+        }
     }
 
     /// Where its content belongs: `base/flinkproc/SHA256/NAME`, so that the same file is the same object for everybody.
@@ -135,6 +154,16 @@ pub fn content_address(
 /// Size and CRC32C of a file, without its SHA-256.
 pub(crate) async fn size_and_crc32c(path: &Path) -> Result<(u64, u32), StagingError> {
     in_background(path.to_owned(), |path| pass(path, |_| {})).await
+}
+
+/// The content of a file that is to be what it was found to be.
+pub(crate) async fn read_known(path: &Path, size: u64, crc32c: u32) -> Result<Bytes, StagingError> {
+    let content = in_background(path.to_owned(), |path| std::fs::read(path)).await?;
+    if (content.len() as u64, crc32c::crc32c(&content)) == (size, crc32c) {
+        Ok(content.into())
+    } else {
+        Err(StagingError::changed(path))
+    }
 }
 
 async fn in_background<T: Send + 'static>(

@@ -116,7 +116,7 @@ fn walk(folder: &Path, name: &str, found: &mut Vec<(String, PathBuf)>) -> io::Re
 fn write_new(bucket: &Path, to: &Path, content: &Content) -> io::Result<bool> {
     let mut draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(bucket)?;
     match content {
-        Content::File(from) => {
+        Content::File(from) | Content::Known { path: from, .. } => {
             io::copy(&mut fs::File::open(from)?, &mut draft)?;
         }
         Content::Bytes(bytes) => io::Write::write_all(&mut draft, bytes)?,
@@ -157,6 +157,18 @@ impl Staging for DirectoryStaging {
         let path = self.file(to)?;
         let wanted = match content {
             Content::File(from) => size_and_crc32c(from).await?,
+            Content::Known { path, size, crc32c } => {
+                match self.stat(to).await? {
+                    Some(there) if (there.size, there.crc32c) == (*size, *crc32c) => {
+                        return Ok(Put::Present);
+                    }
+                    _ => {}
+                }
+                if size_and_crc32c(path).await? != (*size, *crc32c) {
+                    return Err(StagingError::changed(path));
+                }
+                (*size, *crc32c)
+            }
             Content::Bytes(bytes) => (bytes.len() as u64, crc32c::crc32c(bytes)),
         };
         let (place, content) = (path.clone(), content.clone());

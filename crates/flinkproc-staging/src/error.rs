@@ -52,6 +52,12 @@ pub enum StagingError {
         /// What the system says.
         source: io::Error,
     },
+    /// A local file is not what it was found to be before.
+    #[error("{} changed since it was looked at", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The service refuses the request itself.
     #[error("the storage service refuses the request for {what}")]
     Refused {
@@ -85,6 +91,10 @@ impl StagingError {
         }
     }
 
+    pub(crate) fn changed(path: impl Into<PathBuf>) -> Self {
+        Self::Changed { path: path.into() }
+    }
+
     pub(crate) fn local(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Local {
             path: path.into(),
@@ -103,6 +113,7 @@ impl Explain for StagingError {
             Self::Unavailable { .. } => "STG005",
             Self::Local { .. } => "STG006",
             Self::Refused { .. } => "STG007",
+            Self::Changed { .. } => "STG008",
         })
     }
 
@@ -111,6 +122,7 @@ impl Explain for StagingError {
             Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::Local { .. }
+            | Self::Changed { .. }
             | Self::Refused { .. } => FailureKind::Input,
             Self::Denied { .. } => FailureKind::Credentials,
             Self::Corrupt { .. } | Self::Unavailable { .. } => FailureKind::Submission,
@@ -138,6 +150,9 @@ impl Explain for StagingError {
             }
             Self::Local { path, .. } => {
                 format!("See that `{}` is a file that you may use.", path.display())
+            }
+            Self::Changed { .. } => {
+                "Let whatever writes to the file finish, then try again.".to_owned()
             }
             Self::Refused { .. } => {
                 "Read what the service says; the bucket's name, its billing or its policies are the usual cause."

@@ -21,7 +21,7 @@ use google_cloud_storage::retry_policy::RetryableErrors;
 use google_cloud_storage::streaming_source::{Payload, Seek, StreamingSource};
 use http::{Method, StatusCode};
 
-use crate::digest::size_and_crc32c;
+use crate::digest::{read_known, size_and_crc32c};
 use crate::error::StagingError;
 use crate::google_api::{Answer, Api, Reply, Wish, credentials_error, encode};
 use crate::google_values::{Page, meta, parse};
@@ -30,6 +30,9 @@ use crate::staging::{Content, ObjectMeta, Put, Staging};
 
 /// From this size on an upload is resumable, and a look comes first: it costs less than sending for nothing.
 const LARGE: u64 = 8 << 20;
+
+/// Up to this size a file whose checksum is known is read at once and sent from memory.
+const SMALL: u64 = 256 << 10;
 
 /// How often Google's client goes on with a broken resumable upload.
 const RESUMES: u32 = 8;
@@ -91,10 +94,35 @@ impl GoogleStaging {
     ) -> Result<(), StagingError> {
         match content {
             Content::Bytes(bytes) => self.send(to, bytes.clone(), size, crc32c).await,
+            Content::Known { path, .. } if size <= SMALL => {
+                let bytes = read_known(path, size, crc32c).await?;
+                self.send(to, bytes, size, crc32c).await
+            }
+            Content::Known { path, .. } => {
+                let file = open(path).await?;
+                let now = file.metadata().await;
+                if now
+                    .map_err(|source| StagingError::local(path, source))?
+                    .len()
+                    != size
+                {
+                    return Err(StagingError::changed(path));
+                }
+                match self.send(to, file, size, crc32c).await {
+                    // The service may have seen other content, which Google's client does not always tell as such: did the
+                    // file change, or did something on its way change it?
+                    Err(error @ (StagingError::Corrupt { .. } | StagingError::Refused { .. })) => {
+                        if size_and_crc32c(path).await? == (size, crc32c) {
+                            Err(error)
+                        } else {
+                            Err(StagingError::changed(path))
+                        }
+                    }
+                    other => other,
+                }
+            }
             Content::File(path) => {
-                let file = tokio::fs::File::open(path)
-                    .await
-                    .map_err(|source| StagingError::local(path, source))?;
+                let file = open(path).await?;
                 self.send(to, file, size, crc32c).await
             }
         }
@@ -199,9 +227,16 @@ fn upload_error(to: &GcsUri, error: google_cloud_storage::Error) -> StagingError
     StagingError::unavailable(to, error)
 }
 
+async fn open(path: &Path) -> Result<tokio::fs::File, StagingError> {
+    tokio::fs::File::open(path)
+        .await
+        .map_err(|source| StagingError::local(path, source))
+}
+
 async fn sums(content: &Content) -> Result<(u64, u32), StagingError> {
     match content {
         Content::File(path) => size_and_crc32c(Path::new(path)).await,
+        Content::Known { size, crc32c, .. } => Ok((*size, *crc32c)),
         Content::Bytes(bytes) => Ok((bytes.len() as u64, crc32c::crc32c(bytes))),
     }
 }

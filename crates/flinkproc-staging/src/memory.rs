@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flinkproc_core::{BucketName, GcsUri};
 
+use crate::digest::read_known;
 use crate::error::StagingError;
 use crate::staging::{Content, ObjectMeta, Put, Staging};
 
@@ -85,6 +86,14 @@ impl Staging for MemoryStaging {
                 .await
                 .map(Bytes::from)
                 .map_err(|source| StagingError::local(path, source))?,
+            Content::Known { path, size, crc32c } => {
+                if let Some(there) = self.stat(to).await?
+                    && (there.size, there.crc32c) == (*size, *crc32c)
+                {
+                    return Ok(Put::Present);
+                }
+                read_known(path, *size, *crc32c).await?
+            }
         };
         let mut state = self.in_bucket(to.bucket())?;
         match state.objects.get(to) {

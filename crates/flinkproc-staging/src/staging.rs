@@ -43,8 +43,19 @@ pub trait Staging: Debug + Send + Sync + 'static {
 /// What is to be written.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// A local file, read while it is sent.
+    /// A local file, read once for its checksum and once while it is sent.
     File(PathBuf),
+    /// A local file whose size and checksum are known, read while it is sent. If it is another by then, nothing is written
+    /// and [`StagingError::Changed`] says so; if an object with this size and checksum is there already, the file may stay
+    /// unread.
+    Known {
+        /// Where it is.
+        path: PathBuf,
+        /// Size in bytes.
+        size: u64,
+        /// CRC32C (Castagnoli) of the content.
+        crc32c: u32,
+    },
     /// Bytes in memory.
     Bytes(Bytes),
 }

@@ -55,9 +55,7 @@ pub trait StagingExt: Staging {
                 })
             };
         }
-        let put = self
-            .put_if_absent(&to, &Content::File(file.path.clone()))
-            .await?;
+        let put = self.put_if_absent(&to, &file.content()).await?;
         Ok((to, put))
     }
 

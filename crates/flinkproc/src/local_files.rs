@@ -1,10 +1,10 @@
 //! Looks at the local files that a plan depends on.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 
 use flinkproc_plan::{LocalFact, LocalFacts, LocalNeed, NeedKind};
-use sha2::{Digest, Sha256};
+use flinkproc_staging::LocalFile;
 
 use crate::error::AppError;
 
@@ -71,18 +71,9 @@ fn digest(path: &str) -> io::Result<LocalFact> {
     if fs::metadata(path)?.is_dir() {
         return Ok(LocalFact::Directory);
     }
-    let mut file = File::open(path)?;
-    let (mut hash, mut size) = (Sha256::new(), 0_u64);
     // A character may be cut by the end of a piece: its beginning waits for the next piece.
     let (mut utf8, mut waiting) = (true, Vec::new());
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut piece)?;
-        let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        hash.update(bytes);
-        size += bytes.len() as u64;
+    let file = LocalFile::read_with(path, |bytes| {
         if utf8 {
             waiting.extend_from_slice(bytes);
             match std::str::from_utf8(&waiting) {
@@ -93,15 +84,11 @@ fn digest(path: &str) -> io::Result<LocalFact> {
                 Err(_) => utf8 = false,
             }
         }
-    }
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    })?;
     Ok(LocalFact::File {
-        size,
-        sha256,
+        size: file.size,
+        sha256: file.sha256.to_string(),
+        crc32c: Some(file.crc32c),
         utf8: utf8 && waiting.is_empty(),
     })
 }
@@ -140,6 +127,7 @@ mod tests {
             LocalFact::File {
                 size: long.len() as u64,
                 sha256: expected,
+                crc32c: Some(0x25e8_0e5a),
                 utf8: true
             }
         );

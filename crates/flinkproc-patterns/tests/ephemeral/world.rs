@@ -15,7 +15,7 @@ use flinkproc_patterns::{
     Clients, Deployment, Event, Handle, Journal, MemoryJournal, Options, Outcome, RunError, Started,
 };
 use flinkproc_plan::{
-    ClusterPlan, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan,
+    AccessSpec, ClusterPlan, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan,
     RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
 };
 use flinkproc_rest::{
@@ -292,6 +292,7 @@ fn plan(script: String) -> Plan {
                 to: to.clone(),
                 size: SCRIPT.len() as u64,
                 sha256: sha256.clone(),
+                crc32c: None,
             }],
         },
         job: JobPlan {
@@ -317,7 +318,8 @@ fn plan(script: String) -> Plan {
             port: 22,
             identity: IdentityPlan::Ephemeral,
             key_ttl: Span::from_secs(3600),
-            internal_address: true,
+            access: AccessSpec::Internal,
+            config: false,
         },
         watch: WatchPlan {
             deadline: Span::from_secs(7200),

@@ -94,11 +94,12 @@ impl<'a> Staged<'a> {
             }
         } else {
             let local = in_folder(&self.request.folder, path);
-            let (size, sha256) = look_at(self.request, at(), &local, demand)?;
-            let object = format!("flinkproc/{sha256}/{name}");
+            let seen = look_at(self.request, at(), &local, demand)?;
+            let object = format!("flinkproc/{}/{name}", seen.sha256);
             let to = GcsUri::new(self.home.bucket().clone(), object)
                 .map_err(|error| PlanError::name(at(), &error))?;
-            self.upload(local, to.clone(), size, sha256.clone());
+            let sha256 = seen.sha256.clone();
+            self.upload(local, to.clone(), seen);
             RemoteFile {
                 from: to,
                 name: name.clone(),
@@ -162,7 +163,7 @@ impl<'a> Staged<'a> {
     fn input(&mut self, at: At, folder: &str, local: &str, below: &str) -> Result<(), PlanError> {
         let to = self.home.join(&format!("input/{folder}{below}"));
         let to = to.map_err(|error| PlanError::name(at.clone(), &error))?;
-        let (size, sha256) = look_at(self.request, at, local, Demand::Any)?;
+        let seen = look_at(self.request, at, local, Demand::Any)?;
         if let Some(first) = self.uploads.get(&to).filter(|first| first.local != local) {
             return Err(PlanError::SameName {
                 name: to.to_string(),
@@ -170,16 +171,17 @@ impl<'a> Staged<'a> {
                 second: local.to_owned(),
             });
         }
-        self.upload(local.to_owned(), to, size, sha256);
+        self.upload(local.to_owned(), to, seen);
         Ok(())
     }
 
-    fn upload(&mut self, local: String, to: GcsUri, size: u64, sha256: String) {
+    fn upload(&mut self, local: String, to: GcsUri, seen: Seen) {
         let plan = UploadPlan {
             local,
             to: to.clone(),
-            size,
-            sha256,
+            size: seen.size,
+            sha256: seen.sha256,
+            crc32c: seen.crc32c,
         };
         self.uploads.entry(to).or_insert(plan);
     }
@@ -192,13 +194,20 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// Size and digest of a local file that is as it has to be.
+/// What a plan says of a local file's content.
+pub(super) struct Seen {
+    size: u64,
+    sha256: String,
+    crc32c: Option<u32>,
+}
+
+/// What is known of a local file that is as it has to be.
 pub(super) fn look_at(
     request: &DeployRequest,
     at: At,
     local: &str,
     demand: Demand,
-) -> Result<(u64, String), PlanError> {
+) -> Result<Seen, PlanError> {
     let path = local.to_owned();
     match request.files.files.get(local) {
         None | Some(LocalFact::Missing) => Err(PlanError::FileMissing { at, path }),
@@ -214,6 +223,15 @@ pub(super) fn look_at(
         Some(LocalFact::File { utf8: false, .. }) if demand == Demand::Script => {
             Err(PlanError::FileNotUtf8 { at, path })
         }
-        Some(LocalFact::File { size, sha256, .. }) => Ok((*size, sha256.clone())),
+        Some(LocalFact::File {
+            size,
+            sha256,
+            crc32c,
+            utf8: _,
+        }) => Ok(Seen {
+            size: *size,
+            sha256: sha256.clone(),
+            crc32c: *crc32c,
+        }),
     }
 }

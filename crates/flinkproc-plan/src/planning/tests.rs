@@ -10,6 +10,7 @@ use crate::place::Source;
 use crate::plan::{IdentityPlan, Plan};
 use crate::plan_error::PlanError;
 use crate::request::{DeployRequest, SandboxFacts, sha256_hex};
+use crate::spec::AccessSpec;
 
 mod refusals;
 
@@ -30,6 +31,7 @@ fn file(text: &str) -> LocalFact {
     LocalFact::File {
         size: text.len() as u64,
         sha256: sha256_hex(text.as_bytes()),
+        crc32c: None,
         utf8: true,
     }
 }
@@ -62,6 +64,7 @@ fn facts() -> LocalFacts {
         LocalFact::File {
             size: 3,
             sha256: sha256_hex(b"\xe4"),
+            crc32c: None,
             utf8: false,
         },
     );
@@ -531,7 +534,7 @@ fn a_key_of_ones_own_is_a_file_and_internal_machines_are_met_inside() {
         plan.ssh.identity,
         IdentityPlan::File("jobs/lib.zip".to_owned())
     );
-    assert!(plan.ssh.internal_address);
+    assert_eq!(plan.ssh.access, AccessSpec::Auto);
     assert!(plan.steps().iter().all(|step| step.id != "leave-machine"));
 }
 
