@@ -101,6 +101,7 @@ impl Isolation {
             layout.folder.clone(),
         ]);
         let mut mounts = Vec::new();
+        let mut last = Vec::new();
         for (number, cover) in covers.iter().enumerate() {
             let instead = disk.join(number.to_string());
             make_closed(&instead)?;
@@ -114,8 +115,11 @@ impl Isolation {
                 make_closed(&to)?;
                 mounts.push([from, to]);
             }
-            mounts.push([instead, cover.clone()]);
+            last.push([instead, cover.clone()]);
         }
+        // What is mounted from must still be seen then: the folder that the worker's disk lies in is covered at the very end.
+        last.sort_by_key(|[instead, cover]| instead.starts_with(cover));
+        mounts.extend(last);
         let all = self.arguments(&mounts, program, &arguments);
         Ok((self.unshare.clone(), all))
     }

@@ -186,6 +186,12 @@ impl Real {
         set.await.expect("let in");
         Login { real: self, key }
     }
+
+    /// The same key again, which a cluster that was stopped still lets in.
+    pub(crate) fn again(&self) -> Login<'_> {
+        let key = self.folder.path().join("key");
+        Login { real: self, key }
+    }
 }
 
 /// Who logs in to the master.
