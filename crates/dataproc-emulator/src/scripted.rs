@@ -26,6 +26,9 @@ pub use jobs::JobScript;
 pub use machine::ScriptedMachine;
 pub use programs::{FlinkScript, YarnEnd};
 
+/// How often a busy cluster is looked at that is to give workers back.
+const BUSY_PROBE: Duration = Duration::from_millis(50);
+
 /// How scripted clusters are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -253,8 +256,17 @@ impl ClusterRuntime for ScriptedRuntime {
     async fn scale(
         &self,
         cluster: &ClusterFacts,
-        _graceful: Duration,
+        graceful: Duration,
     ) -> Result<Machines, RuntimeError> {
+        // What runs on a busy cluster runs on its workers, so they go when it is idle, or when their time is over.
+        let over = real_sleep(graceful);
+        tokio::pin!(over);
+        while !graceful.is_zero() && self.is_busy(cluster).await {
+            tokio::select! {
+                () = &mut over => break,
+                () = real_sleep(BUSY_PROBE) => {}
+            }
+        }
         // Those that were taken away come back, as a group of instances makes them again.
         self.lock().preempted.remove(&cluster.uuid);
         Ok(self.machines(cluster))
@@ -343,6 +355,10 @@ impl ClusterRuntime for ScriptedRuntime {
         archive::tar_gz(&files).map_err(|error| RuntimeError::Failed {
             detail: error.to_string(),
         })
+    }
+
+    fn has_machines(&self) -> bool {
+        self.options.machines
     }
 
     fn ssh_port(&self, cluster: &ClusterFacts, _machine: &str) -> u16 {
