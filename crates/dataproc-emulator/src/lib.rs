@@ -53,37 +53,43 @@ mod compute;
 mod iam;
 mod jobs;
 mod operations;
-mod policies;
 mod os_login;
 mod os_login_profile;
+mod policies;
+mod templates;
 
 mod iap;
 mod iap_frames;
 mod iap_session;
 mod local_ca;
 
+mod metadata_server;
+mod metadata_tree;
+
 mod autoscale;
 mod autoscaler;
-mod lifecycle;
 mod diagnose;
+mod lifecycle;
 mod machines;
 mod preemption;
 mod service;
 mod storage;
 mod timers;
+mod workflow;
 mod update;
 
 mod clock;
 mod failure;
 mod filter;
-mod listing;
 mod image;
 mod lifetime;
+mod listing;
 mod machine_group;
 mod policy;
 mod resource;
-mod template;
 mod schema;
+mod template;
+mod template_field;
 
 mod admin;
 pub mod faults;

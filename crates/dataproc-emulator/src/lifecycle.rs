@@ -11,6 +11,7 @@ use crate::failure::{ApiFailure, Code};
 use crate::faults;
 use crate::jobs::JobKey;
 use crate::machines::MachineRecord;
+use crate::metadata_server::MetadataServer;
 use crate::operations::{OperationKind, cluster_response, empty_response};
 use crate::resource::{Accepted, Surroundings, accept};
 use crate::runtime::{ClusterFacts, Machines, RuntimeError};
@@ -90,6 +91,11 @@ impl Service {
         let operation = state.begin(beginning, now);
         let answer = state.operation(&operation);
         let fault = faults::of_this_call();
+        let metadata_server = self.metadata_server(&key, &uuid);
+        let facts = ClusterFacts {
+            metadata_host: metadata_server.as_ref().map(MetadataServer::host),
+            ..facts
+        };
         let mut record = ClusterRecord::new(Value::Object(resource), facts.clone(), now);
         let service = Arc::clone(self);
         let work = tokio::spawn({
@@ -105,6 +111,7 @@ impl Service {
             }
         });
         record.work = Some((operation, work));
+        record.metadata_server = metadata_server;
         state.clusters.insert(key, record);
         drop(state);
         self.changed.notify_waiters();
@@ -322,6 +329,17 @@ impl Service {
         Ok(answer)
     }
 
+    /// Starts what a new cluster's machines ask about themselves.
+    fn metadata_server(self: &Arc<Self>, key: &ClusterKey, uuid: &str) -> Option<MetadataServer> {
+        if !self.runtime.has_machines() {
+            return None;
+        }
+        let started = MetadataServer::start(self, key, uuid, self.metadata_ip);
+        started
+            .inspect_err(|error| tracing::warn!(%error, "a cluster has no metadata server"))
+            .ok()
+    }
+
     /// Writes down how a piece of work ended.
     async fn settle(
         self: &Arc<Self>,
@@ -416,7 +434,9 @@ impl Service {
             OperationKind::SubmitJob => {
                 let job = state.operations.get(name);
                 let job = job.and_then(|operation| operation.metadata.as_ref());
-                let id = job.and_then(|job| job["jobId"].as_str()).unwrap_or_default();
+                let id = job
+                    .and_then(|job| job["jobId"].as_str())
+                    .unwrap_or_default();
                 let job = JobKey::new(&key.project, &key.region, id);
                 drop(state);
                 return self.cancel_job(&job).map(|_| true);

@@ -30,6 +30,7 @@ impl MachineRecord {
             ("dataproc-cluster-uuid".to_owned(), cluster.uuid.clone()),
             ("dataproc-region".to_owned(), cluster.region.clone()),
         ];
+        items.extend(dataproc_items(&machine.name, cluster));
         items.extend(cluster.metadata.clone());
         Self {
             id: number(&format!("{}/{}", cluster.uuid, machine.name)),
@@ -90,6 +91,32 @@ impl MachineRecord {
     }
 }
 
+/// What Dataproc tells its machines, besides the names of the cluster.
+fn dataproc_items(machine: &str, cluster: &ClusterFacts) -> Vec<(String, String)> {
+    let masters = cluster.master_names();
+    let role = match masters.iter().any(|master| master == machine) {
+        true => "Master",
+        false => "Worker",
+    };
+    let (first, others) = masters
+        .split_first()
+        .map_or(("", String::new()), |(first, rest)| {
+            (first.as_str(), rest.join(","))
+        });
+    let config = &cluster.resource["config"];
+    let bucket = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+    let items = [
+        ("dataproc-role", role.to_owned()),
+        ("dataproc-master", first.to_owned()),
+        ("dataproc-master-additional", others),
+        ("dataproc-worker-count", cluster.workers.to_string()),
+        ("dataproc-bucket", bucket("configBucket")),
+        ("dataproc-temp-bucket", bucket("tempBucket")),
+    ];
+    let told = items.into_iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 fn is_true(value: Option<&str>) -> bool {
     value.is_some_and(|v| v.eq_ignore_ascii_case("true") || v == "1" || v.eq_ignore_ascii_case("y"))
 }
@@ -129,6 +156,12 @@ impl Metadata {
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(own, _)| own == key);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Keys and values as an object.
+    pub(crate) fn values(&self) -> Value {
+        let entry = |(key, value): &(String, String)| (key.clone(), json!(value));
+        self.0.iter().map(entry).collect::<Map<_, _>>().into()
     }
 
     /// Eight bytes in base64 that change with the content.

@@ -10,7 +10,7 @@ use axum::routing::{delete, get, post};
 
 use crate::failure::{ApiFailure, Code};
 use crate::service::Service;
-use crate::{access, admin, clusters, compute, faults, iam, jobs, operations, os_login, policies};
+use crate::{access, admin, clusters, compute, faults, iam, jobs, operations, os_login, policies, templates};
 
 /// Every call that is emulated; fault rules do not reach the emulator's own calls.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -72,7 +72,20 @@ fn dataproc() -> Router<Arc<Service>> {
 /// What the API has below regions and below locations alike.
 fn below_both(place: &str) -> Router<Arc<Service>> {
     let policies = format!("/v1/projects/{{project}}/{place}/{{region}}/autoscalingPolicies");
+    let templates = format!("/v1/projects/{{project}}/{place}/{{region}}/workflowTemplates");
     Router::new()
+        .route(&templates, get(templates::list).post(templates::create))
+        .route(
+            &format!("{templates}:instantiateInline"),
+            post(templates::instantiate_inline),
+        )
+        .route(
+            &format!("{templates}/{{id}}"),
+            get(templates::get)
+                .put(templates::update)
+                .delete(templates::delete)
+                .post(templates::act),
+        )
         .route(&policies, get(policies::list).post(policies::create))
         .route(
             &format!("{policies}/{{id}}"),

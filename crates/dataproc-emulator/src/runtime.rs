@@ -82,6 +82,11 @@ pub trait ClusterRuntime: Debug + Send + Sync + 'static {
         keys: &[MetadataKey],
     ) -> Result<(), RuntimeError>;
 
+    /// Whether clusters have machines on which something can run; without, they have no metadata server either.
+    fn has_machines(&self) -> bool {
+        true
+    }
+
     /// The port of a machine's SSH server, which the relay of Identity-Aware Proxy takes for port 22.
     fn ssh_port(&self, _cluster: &ClusterFacts, _machine: &str) -> u16 {
         22

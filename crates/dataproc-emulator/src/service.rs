@@ -1,6 +1,7 @@
 //! What the emulator knows: clusters, operations, projects, and the requests that it has seen.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::faults::Faults;
 use crate::iam::Grants;
 use crate::jobs::Jobs;
 use crate::machines::{MachineRecord, Metadata};
+use crate::metadata_server::{AccessToken, MetadataServer};
 use crate::operations::{OperationKind, OperationRecord};
 use crate::os_login::Logins;
 use crate::policy::PolicyRecord;
@@ -38,6 +40,10 @@ pub(crate) struct Service {
     /// The login name of every POSIX account, where machines know only one.
     pub(crate) login_user: Option<String>,
     pub(crate) grants: Grants,
+    /// What machines get of their metadata servers.
+    pub(crate) access_token: AccessToken,
+    /// Where those listen.
+    pub(crate) metadata_ip: IpAddr,
     /// Who may call.
     pub(crate) guard: Guard,
     /// How long a client may take to send a head or a body.
@@ -104,6 +110,8 @@ impl ClusterKey {
 pub(crate) struct ClusterRecord {
     pub(crate) facts: ClusterFacts,
     pub(crate) machines: Vec<MachineRecord>,
+    /// What its machines ask about themselves; none for clusters without machines.
+    pub(crate) metadata_server: Option<MetadataServer>,
     /// What works on it, and the operation that this serves.
     pub(crate) work: Option<(String, JoinHandle<()>)>,
     /// Since when its age counts: its creation, or the last change of its age limit.
@@ -124,6 +132,7 @@ impl ClusterRecord {
         let mut record = Self {
             facts,
             machines: Vec::new(),
+            metadata_server: None,
             work: None,
             age_from: now,
             idle_since: None,
@@ -201,6 +210,8 @@ impl Service {
             storage_endpoint: options.storage_endpoint,
             login_user: options.login_user,
             grants: Grants::default(),
+            access_token: AccessToken::new(options.token.as_deref()),
+            metadata_ip: options.listen.ip(),
             guard: options.token.map_or_else(Guard::open, Guard::with_token),
             patience: options.patience,
             changed: Notify::new(),

@@ -386,6 +386,8 @@ fn write_configuration(
     let at = root.display();
     let storage = cluster.storage_endpoint.as_ref();
     let storage = storage.map_or(String::new(), |url| format!(" STORAGE_EMULATOR_HOST={url}"));
+    let metadata = cluster.metadata_host.as_ref();
+    let metadata = metadata.map_or(String::new(), |host| format!(" GCE_METADATA_HOST={host}"));
     let path = &options.path;
     // One `SetEnv` line only: OpenSSH ignores a second one.
     let configuration = format!(
@@ -406,7 +408,7 @@ fn write_configuration(
          LogLevel ERROR\n\
          MaxSessions 100\n\
          Subsystem sftp internal-sftp -d {at}/home\n\
-         SetEnv {MARK}={uuid} HOME={at}/home \"PATH={at}/bin:{path}\" JAVA_HOME={at}/java HADOOP_CONF_DIR={at}/hadoop FLINK_CONF_DIR={at}/flink-conf{storage}\n",
+         SetEnv {MARK}={uuid} HOME={at}/home \"PATH={at}/bin:{path}\" JAVA_HOME={at}/java HADOOP_CONF_DIR={at}/hadoop FLINK_CONF_DIR={at}/flink-conf{storage}{metadata}\n",
         uuid = cluster.uuid,
     );
     fs::write(root.join("sshd_config"), configuration)
