@@ -1,9 +1,15 @@
 //! What was typed, exactly: nothing is resolved, defaulted or checked against anything here.
 
+mod sandbox;
+
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
+pub(crate) use sandbox::{
+    DownSandbox, LogsSandbox, Sandbox, SandboxCommand, StatusSandbox, Up, Vars, VarsForm,
+};
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -99,6 +105,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Lists, describes or deletes Dataproc clusters.
     Cluster(Cluster),
+    /// Starts and ends a Dataproc on this machine that stays.
+    Sandbox(Sandbox),
 }
 
 /// Writes a commented flinkproc.toml.
@@ -160,9 +168,10 @@ pub(crate) struct SpecArgs {
     #[arg(long, value_name = "SPAN")]
     pub(crate) deadline: Option<String>,
 
-    /// Uses a Dataproc on this machine: real YARN, Flink and sshd, no account.
-    #[arg(long)]
-    pub(crate) sandbox: bool,
+    /// Uses a Dataproc on this machine: the sandbox of this name that runs (`default` when none is named), else one that ends
+    /// with this process.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) sandbox: Option<String>,
 }
 
 /// Checks a spec.
@@ -228,6 +237,10 @@ pub(crate) struct PlaceArgs {
     /// The region.
     #[arg(long, value_name = "NAME")]
     pub(crate) region: Option<String>,
+
+    /// Looks in the sandbox of this name that runs (`default` when none is named).
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) sandbox: Option<String>,
 }
 
 /// Ends what a deployment made.

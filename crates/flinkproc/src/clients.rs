@@ -1,11 +1,12 @@
 //! Builds the real clients; the only place that does.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_compute::GoogleGatekeeper;
-use flinkproc_core::{Clock, messages};
+use flinkproc_compute::{Account, GoogleGatekeeper, IapOptions, ProxySettings};
+use flinkproc_core::{Clock, Secret, messages};
 use flinkproc_dataproc::GoogleDataproc;
 use flinkproc_patterns::Clients;
 use flinkproc_rest::{Endpoint, HttpFlink, HttpYarn};
@@ -14,10 +15,13 @@ use flinkproc_staging::GoogleStaging;
 use flinkproc_submit::SshMethod;
 use google_cloud_auth::credentials::{self, Credentials, anonymous};
 
+use crate::account;
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::error::AppError;
+use crate::given_token::GivenToken;
 use crate::report::Problem;
+use crate::sandbox::record::read_token;
 
 /// The port of YARN's ResourceManager on a Dataproc master.
 const RESOURCE_MANAGER: u16 = 8088;
@@ -34,24 +38,87 @@ pub(crate) struct Endpoints {
     pub(crate) dataproc: Option<String>,
     pub(crate) compute: Option<String>,
     pub(crate) storage: Option<String>,
+    pub(crate) os_login: Option<String>,
+    /// Identity-Aware Proxy's relay, and the file of the authority that has signed its certificate, beside the system's.
+    pub(crate) iap: Option<String>,
+    pub(crate) iap_ca: Option<PathBuf>,
+    /// Whose credentials are used, where that is known; otherwise it is found out when OS Login has to know.
+    pub(crate) account: Option<String>,
+    /// Where the metadata server is asked for the account, on Google Cloud.
+    pub(crate) metadata: Option<String>,
+    /// The proxy between us and the services; every client but that of the relay reads the variables by itself.
+    pub(crate) proxy: ProxySettings,
     /// Whether calls are made without credentials.
     pub(crate) anonymous: bool,
+    /// The token that calls are made with instead of credentials.
+    pub(crate) token: Option<Secret<String>>,
 }
 
 impl Endpoints {
     /// What the environment says.
-    pub(crate) fn from_environment(environment: &Environment) -> Self {
+    pub(crate) fn from_environment(environment: &Environment) -> Result<Self, AppError> {
         let endpoint = |name| {
             environment
                 .text(name)
                 .map(|url| url.trim_end_matches('/').to_owned())
         };
-        Self {
+        let token = environment.path("FLINKPROC_ACCESS_TOKEN_FILE");
+        Ok(Self {
             dataproc: endpoint("FLINKPROC_DATAPROC_ENDPOINT"),
             compute: endpoint("FLINKPROC_COMPUTE_ENDPOINT"),
             storage: endpoint("FLINKPROC_STORAGE_ENDPOINT"),
+            os_login: endpoint("FLINKPROC_OS_LOGIN_ENDPOINT"),
+            iap: endpoint("FLINKPROC_IAP_ENDPOINT"),
+            iap_ca: None,
+            account: account::known(environment),
+            metadata: account::metadata_server(environment),
+            proxy: proxy(environment),
             anonymous: environment.is_set("FLINKPROC_ANONYMOUS"),
-        }
+            token: token.as_deref().map(read_token).transpose()?,
+        })
+    }
+
+    /// Addresses, keys and the ways to machines.
+    fn gatekeeper(
+        &self,
+        credentials: &Credentials,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<GoogleGatekeeper, AppError> {
+        let client = |source: reqwest::Error| AppError::Client {
+            service: "OS Login",
+            source: source.into(),
+        };
+        let account = match (&self.account, &self.metadata) {
+            (Some(email), _) => Account::Named(email.clone()),
+            // Without credentials there is nobody to ask; an emulator takes any name.
+            (None, _) if self.anonymous => Account::Named("anonymous@example.com".to_owned()),
+            (None, Some(host)) => Account::OfMachine {
+                http: reqwest::Client::builder()
+                    .no_proxy()
+                    .build()
+                    .map_err(client)?,
+                host: host.clone(),
+            },
+            (None, None) => {
+                Account::OfToken(reqwest::Client::builder().build().map_err(client)?)
+            }
+        };
+        let extra_roots = match &self.iap_ca {
+            Some(file) => std::fs::read(file).map_err(AppError::file("the certificates", file))?,
+            None => Vec::new(),
+        };
+        let gate = GoogleGatekeeper::new(
+            credentials.clone(),
+            self.compute.clone(),
+            Arc::clone(clock),
+        );
+        // One emulator serves both by their paths.
+        let os_login = self.os_login.clone().or_else(|| self.compute.clone());
+        Ok(gate.with_os_login(account, os_login).with_iap(IapOptions {
+            endpoint: self.iap.clone(),
+            extra_roots,
+            proxy: self.proxy.clone(),
+        }))
     }
 
     /// Application Default Credentials: a service account, a user, impersonation, workload identity federation or the
@@ -60,6 +127,9 @@ impl Endpoints {
     /// They are tried at once: that there are none, or that they have expired, shows only when a token is asked for, and
     /// must not look like a service that cannot be reached.
     async fn credentials(&self) -> Result<Credentials, AppError> {
+        if let Some(token) = &self.token {
+            return Ok(Credentials::from(GivenToken::new(token)?));
+        }
         if self.anonymous {
             return Ok(anonymous::Builder::new().build());
         }
@@ -86,6 +156,15 @@ impl Endpoints {
             SystemClock.sleep(PAUSE).await;
         }
     }
+}
+
+/// The proxy that the environment names, in the order in which curl looks.
+fn proxy(environment: &Environment) -> ProxySettings {
+    let first = |names: &[&str]| names.iter().find_map(|name| environment.text(name));
+    ProxySettings::new(
+        first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+        first(&["NO_PROXY", "no_proxy"]),
+    )
 }
 
 /// Why there are no credentials, without the layers in which Google's library wraps it.
@@ -158,11 +237,7 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
         Arc::clone(&clock),
     )
     .await?;
-    let gate = GoogleGatekeeper::new(
-        credentials.clone(),
-        endpoints.compute.clone(),
-        Arc::clone(&clock),
-    );
+    let gate = endpoints.gatekeeper(&credentials, &clock)?;
     let flink_http = http.clone();
     let clients = Clients {
         clusters: Arc::new(GoogleDataproc::new(credentials, endpoints.dataproc.clone())),

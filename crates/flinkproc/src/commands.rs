@@ -8,4 +8,5 @@ pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod sandbox;
 pub(crate) mod status;

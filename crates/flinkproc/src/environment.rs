@@ -35,8 +35,24 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "base URL instead of Cloud Storage's, for an emulator",
     ),
     (
+        "FLINKPROC_OS_LOGIN_ENDPOINT",
+        "base URL instead of OS Login's; that of Compute Engine where only it is given",
+    ),
+    (
+        "FLINKPROC_IAP_ENDPOINT",
+        "base URL (`wss://…`) instead of Identity-Aware Proxy's relay, for an emulator",
+    ),
+    (
+        "FLINKPROC_ACCOUNT",
+        "the account whose OS Login profile takes the key; found out where it is not set",
+    ),
+    (
         "FLINKPROC_ANONYMOUS",
         "`1`: call without credentials, for an emulator",
+    ),
+    (
+        "FLINKPROC_ACCESS_TOKEN_FILE",
+        "file of a token that is used instead of credentials, for a closed emulator",
     ),
     ("FLINKPROC_SSH_PORT", "ssh.port"),
     (
@@ -68,6 +84,22 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the login name; the system's own where it is not set",
     ),
     ("SSH_AUTH_SOCK", "the SSH agent"),
+    (
+        "HTTPS_PROXY",
+        "the proxy for every call to Google; also `https_proxy`",
+    ),
+    ("https_proxy", "see HTTPS_PROXY"),
+    ("ALL_PROXY", "the proxy where HTTPS_PROXY is not set"),
+    ("all_proxy", "see ALL_PROXY"),
+    (
+        "NO_PROXY",
+        "hosts, domains and networks that are reached without the proxy",
+    ),
+    ("no_proxy", "see NO_PROXY"),
+    (
+        "SSL_CERT_FILE",
+        "certificates to believe instead of the system's",
+    ),
     (
         "XDG_STATE_HOME",
         "parent of the directory of journals and logs",

@@ -107,6 +107,38 @@ pub enum AppError {
         /// The deployment.
         id: String,
     },
+    /// No sandbox of that name runs.
+    #[error("no sandbox `{name}` runs")]
+    NoSandbox {
+        /// Its name.
+        name: String,
+    },
+    /// A sandbox of that name runs, and is not what was asked for.
+    #[error("the sandbox `{name}` runs already, as another: {what}")]
+    OtherSandbox {
+        /// Its name.
+        name: String,
+        /// What it is.
+        what: String,
+    },
+    /// The process of a sandbox ended before it was ready, and said no more than its log.
+    #[error("the sandbox `{name}` ended before it was ready ({status})\n{tail}")]
+    SandboxDied {
+        /// Its name.
+        name: String,
+        /// How it ended.
+        status: String,
+        /// The end of its log.
+        tail: String,
+    },
+    /// A running sandbox does not do what it is asked for.
+    #[error("the sandbox `{name}` does not answer as it should")]
+    SandboxSilent {
+        /// Its name.
+        name: String,
+        /// What happened.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A defect: something that cannot happen did.
     #[error("{what}")]
     Defect {
@@ -144,6 +176,10 @@ impl Explain for AppError {
             Self::Exists { .. } => "APP013",
             Self::SandboxEnds { .. } => "APP014",
             Self::SandboxEnded { .. } => "APP015",
+            Self::NoSandbox { .. } => "APP020",
+            Self::OtherSandbox { .. } => "APP021",
+            Self::SandboxDied { .. } => "APP022",
+            Self::SandboxSilent { .. } => "APP023",
         })
     }
 
@@ -152,6 +188,7 @@ impl Explain for AppError {
             Self::Credentials { .. } => FailureKind::Credentials,
             Self::InterruptedEarly => FailureKind::Interrupted,
             Self::Defect { .. } | Self::Client { .. } => FailureKind::Internal,
+            Self::SandboxDied { .. } | Self::SandboxSilent { .. } => FailureKind::Cluster,
             _ => FailureKind::Input,
         }
     }
@@ -170,10 +207,14 @@ impl Explain for AppError {
             Self::Client { .. } | Self::Defect { .. } => "please report this with the whole message".to_owned(),
             Self::NoSpec { .. } => "`flinkproc init` writes one with comments; a spec elsewhere is named as in `flinkproc deploy DIR`".to_owned(),
             Self::Exists { .. } => "edit it, or name another file: `flinkproc init FILE`".to_owned(),
-            Self::SandboxEnds { .. } => "leave it out, or deploy without `--sandbox`".to_owned(),
+            Self::SandboxEnds { .. } => "start one that stays, `flinkproc sandbox up`, and try again; or leave it out".to_owned(),
             Self::SandboxEnded { id } => format!(
                 "nothing of it runs or costs money; `flinkproc down {id}` closes it, then deploy again"
             ),
+            Self::NoSandbox { .. } => "`flinkproc sandbox up` starts one, `flinkproc sandbox status` shows those that run".to_owned(),
+            Self::OtherSandbox { .. } => "end it first with `flinkproc sandbox down`, or give the new one another name with `--name`".to_owned(),
+            Self::SandboxDied { .. } => "its whole log is shown by `flinkproc sandbox logs`".to_owned(),
+            Self::SandboxSilent { name, .. } => format!("see `flinkproc sandbox logs --name {name}`; `flinkproc sandbox down --name {name}` ends it whatever it does"),
             Self::UnknownCluster { .. } => "`flinkproc cluster list` shows the clusters of a region".to_owned(),
         })
     }

@@ -11,6 +11,7 @@
 //! assert_eq!(environment.state().to_str(), Some("/home/alice/.local/state/flinkproc"));
 //! ```
 
+mod account;
 mod args;
 mod clients;
 mod clock;
@@ -20,6 +21,7 @@ pub mod environment;
 mod error;
 mod follow;
 mod gcloud;
+mod given_token;
 mod local_files;
 mod place;
 mod report;
@@ -100,6 +102,7 @@ async fn dispatch(app: &App, cli: Cli) -> Result<u8, Problem> {
         Some(Command::Status(args)) => commands::status::run(app, &args).await,
         Some(Command::Logs(args)) => commands::logs::run(app, &args).await,
         Some(Command::Cluster(args)) => commands::cluster::run(app, &args).await,
+        Some(Command::Sandbox(args)) => commands::sandbox::run(app, &args).await,
         None => Ok(0),
     }
 }

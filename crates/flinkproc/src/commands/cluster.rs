@@ -16,13 +16,19 @@ use crate::error::AppError;
 use crate::gcloud::GcloudConfiguration;
 use crate::report::Problem;
 use crate::report::progress::word;
+use crate::sandbox::{self, Shelf};
 
 /// How long a deletion is waited for; the service takes a minute or two.
 const DELETION: Span = Span::from_secs(30 * 60);
 
 /// Runs one of the sub-verbs.
 pub(crate) async fn run(app: &App, args: &Args) -> Result<u8, Problem> {
-    let api = clients::dataproc(&Endpoints::from_environment(&app.environment)).await?;
+    let place = match &args.command {
+        ClusterCommand::List { place, .. }
+        | ClusterCommand::Describe { place, .. }
+        | ClusterCommand::Delete { place, .. } => place,
+    };
+    let api = clients::dataproc(&endpoints(app, place)?).await?;
     match &args.command {
         ClusterCommand::List { place, filter } => list(app, &api, place, filter).await,
         ClusterCommand::Describe { name, place } => {
@@ -163,7 +169,23 @@ fn named(app: &App, name: &str, place: &PlaceArgs) -> Result<ClusterRef, Problem
     })
 }
 
-/// Project and region from flags, environment and gcloud's configuration, in this order.
+/// Where a region's clusters are asked for: in a sandbox where one is meant.
+pub(crate) fn endpoints(app: &App, place: &PlaceArgs) -> Result<Endpoints, AppError> {
+    let Some(name) = &place.sandbox else {
+        return Endpoints::from_environment(&app.environment);
+    };
+    let name = match name.as_str() {
+        "" => sandbox::DEFAULT,
+        name => name,
+    };
+    let running = Shelf::new(app)?.running(name)?;
+    let record = running.ok_or_else(|| AppError::NoSandbox {
+        name: name.to_owned(),
+    })?;
+    record.endpoints()
+}
+
+/// Project and region from flags, environment and gcloud's configuration, in this order; a sandbox has its own.
 pub(crate) fn find_place(app: &App, place: &PlaceArgs) -> Result<(ProjectId, Region), Problem> {
     let gcloud = GcloudConfiguration::read(&app.environment);
     let text = |name| app.environment.text(name).map(str::to_owned);
@@ -176,6 +198,9 @@ pub(crate) fn find_place(app: &App, place: &PlaceArgs) -> Result<(ProjectId, Reg
         .clone()
         .or_else(|| text("FLINKPROC_REGION"))
         .or(gcloud.region);
+    let own = |name: &str| place.sandbox.as_ref().map(|_| name.to_owned());
+    let project = project.or_else(|| own(sandbox::PROJECT));
+    let region = region.or_else(|| own(sandbox::REGION));
     let missing = |what, how| AppError::Missing { what, how };
     let project = project.ok_or_else(|| {
         missing(

@@ -14,7 +14,7 @@ use crate::deployments::Deployments;
 use crate::error::AppError;
 use crate::follow::{Manner, follow, report};
 use crate::local_files;
-use crate::place::Place;
+use crate::place::{Choice, Place};
 use crate::report::Problem;
 use crate::signals::Signals;
 
@@ -25,7 +25,7 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
     })?;
     let deployments = Deployments::new(&app.environment);
     let until = until(args)?;
-    let (work, mut plan) = match &args.resume {
+    let (work, mut plan, choice) = match &args.resume {
         Some(prefix) => {
             let id = if prefix.is_empty() {
                 deployments.newest_unfinished().await?
@@ -33,18 +33,20 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
                 deployments.find(prefix).await?
             };
             let plan = deployments.plan(&id).await?;
-            if Place::is_passing(app, &plan) && !deployments.is_over(&id).await? {
+            let choice = Choice::of_known(app, &plan, &id)?;
+            if choice.is_passing() && !deployments.is_over(&id).await? {
                 return Err(AppError::SandboxEnded { id: id.to_string() }.into());
             }
-            (Work::Resume(id), plan)
+            (Work::Resume(id), plan, choice)
         }
         None => {
             let plan = new_plan(app, args)?;
-            (Work::Start, plan)
+            let choice = Choice::of_new(app, &plan, args.spec.sandbox.as_deref())?;
+            (Work::Start, plan, choice)
         }
     };
     plan.watch.on_interrupt = on_interrupt(args, &plan)?;
-    if Place::is_passing(app, &plan) {
+    if choice.is_passing() {
         stay(app, args, &mut plan)?;
     }
     for warning in &plan.warnings {
@@ -52,10 +54,10 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
             .tell(&format!("{}: {warning}", app.stdio.paint("33", "warning")));
     }
     let place = tokio::select! {
-        place = Place::open(app, &plan) => place?,
+        place = Place::open(app, &choice, &plan) => place?,
         _ = signals.next() => return Err(AppError::InterruptedEarly.into()),
     };
-    let done = carry_out(app, args, (work, plan), &place, until, &mut signals).await;
+    let done = carry_out(app, args, (work, plan), (&place, &choice), until, &mut signals).await;
     place.close(app).await;
     done
 }
@@ -91,7 +93,7 @@ async fn carry_out(
     app: &App,
     args: &Deploy,
     (work, plan): (Work, Plan),
-    place: &Place,
+    (place, choice): (&Place, &Choice),
     until: Option<Step>,
     signals: &mut Signals,
 ) -> Result<u8, Problem> {
@@ -99,19 +101,24 @@ async fn carry_out(
     let options = |id: &DeploymentId| Options {
         until,
         agent: app.environment.path("SSH_AUTH_SOCK"),
+        home: Some(app.environment.home()),
         ..Options::new(deployments.directory(id))
     };
     let manner = Manner {
         on_interrupt: plan.watch.on_interrupt,
-        passing: matches!(place, Place::Sandbox(_)),
+        passing: choice.is_passing(),
     };
     let (clients, journal) = (place.clients().await?, deployments.journal());
     let handle = match work {
         Work::Resume(id) => Deployment::resume(&id, clients, journal, options(&id)).await?,
         Work::Start => {
             let options = options(&plan.deployment);
+            let id = plan.deployment.clone();
             match Deployment::start(plan, clients, journal, options).await? {
-                Started::Running(handle) => handle,
+                Started::Running(handle) => {
+                    choice.note(app, &id)?;
+                    handle
+                }
                 Started::Succeeded(outcome) => {
                     app.stdio
                         .tell("the run of this key has succeeded before; nothing was done");

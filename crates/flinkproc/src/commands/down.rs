@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::App;
 use crate::args::Down;
-use crate::clients::{self, Endpoints};
+use crate::clients;
 use crate::commands::cluster;
 use crate::deployments::Deployments;
 use crate::error::AppError;
 use crate::follow::{Manner, follow, report};
-use crate::place::Place;
+use crate::place::{Choice, Place};
 use crate::report::Problem;
 use crate::report::progress::word;
 use crate::signals::Signals;
@@ -27,9 +27,11 @@ pub(crate) async fn run(app: &App, args: &Down) -> Result<u8, Problem> {
     };
     let id = deployments.find(id).await?;
     let plan = deployments.plan(&id).await?;
-    let place = Place::open(app, &plan).await?;
+    let choice = Choice::of_known(app, &plan, &id)?;
+    let place = Place::open(app, &choice, &plan).await?;
     let options = Options {
         agent: app.environment.path("SSH_AUTH_SOCK"),
+        home: Some(app.environment.home()),
         ..Options::new(deployments.directory(&id))
     };
     let done = async {
@@ -51,7 +53,7 @@ pub(crate) async fn run(app: &App, args: &Down) -> Result<u8, Problem> {
 /// Shows the clusters that bear a deployment's label and are not in use from here, and deletes them where that was asked for.
 async fn orphans(app: &App, args: &Down, deployments: &Deployments) -> Result<u8, Problem> {
     let (project, region) = cluster::find_place(app, &args.place)?;
-    let api = clients::dataproc(&Endpoints::from_environment(&app.environment)).await?;
+    let api = clients::dataproc(&cluster::endpoints(app, &args.place)?).await?;
     let journal = deployments.journal();
     let mut found = labelled_clusters(&api, journal.as_ref(), &project, &region).await?;
     found.retain(|one| !one.in_use);

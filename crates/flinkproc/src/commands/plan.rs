@@ -47,7 +47,7 @@ pub(crate) fn make(
     on_interrupt: Option<&str>,
 ) -> Result<Plan, Problem> {
     let loaded = resolve::load(spec, on_interrupt, &app.environment)?;
-    let sandbox = spec.sandbox.then(sandbox::facts);
+    let sandbox = spec.sandbox.as_ref().map(|_| sandbox::facts());
     let request = resolve::request(loaded, Run { run_key, sandbox }, &app.environment)?;
     Ok(plan_deployment(&request)?)
 }

@@ -1,12 +1,12 @@
 //! A failure on the screen: `error[CODE]: …`, its causes, help.
 
 use flinkproc_core::{Explain, FailureKind, messages};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Stdio;
 
 /// A failure that ends a verb, in the words that are shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Problem {
     pub(crate) code: String,
     pub(crate) kind: FailureKind,
