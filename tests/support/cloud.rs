@@ -58,7 +58,7 @@ pub(crate) struct Cloud {
     pub(crate) home: Home,
     pub(crate) emulator: Emulator,
     pub(crate) runtime: Arc<ScriptedRuntime>,
-    storage: gcs_emulator::Emulator,
+    pub(crate) storage: gcs_emulator::Emulator,
     _folder: TempDir,
 }
 

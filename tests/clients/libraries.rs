@@ -1,0 +1,11 @@
+//! Google's Python libraries against the emulators.
+
+use crate::ground::{Clusters, Ground};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn googles_python_libraries_work() {
+    if let Some(ground) = Ground::new("Google's Python libraries", Clusters::Names).await {
+        ground.pytest(&["libraries"], &[]).await;
+        ground.end().await;
+    }
+}
