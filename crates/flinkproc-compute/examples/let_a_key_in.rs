@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use flinkproc_compute::{AdmittedKey, Gatekeeper, Machine, MemoryGatekeeper, Reach};
+use flinkproc_compute::{Access, AdmittedKey, Gatekeeper, Machine, MemoryGatekeeper, Reach};
 use flinkproc_core::{Explain, MachineRef, ManualClock};
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,11 +33,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("error[{}]: {error}", error.code());
     }
     println!("inside the network: {}", found.address(Reach::Internal)?);
+    let way = found.way(Access::Auto)?;
+    println!("else by {}, since {}", way.reach, way.why);
 
     let key = AdmittedKey {
         user: "deploy".to_owned(),
         public_key: "ssh-ed25519 AAAAC3ours".to_owned(),
         expires: "2026-11-22T14:00:00Z".parse()?,
+        door: found.door(),
     };
     gate.admit(&machine, &key).await?;
     println!("with our key:\n  {}", gate.entry(&machine).join("\n  "));

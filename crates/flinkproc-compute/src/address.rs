@@ -1,4 +1,4 @@
-//! Which of a machine's addresses to connect to.
+//! Which way to go to a machine: one of its addresses, or Identity-Aware Proxy.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,8 +7,6 @@ use crate::error::GateError;
 use crate::gatekeeper::Machine;
 
 /// How a machine is to be reached.
-///
-/// A way through Identity-Aware Proxy, which needs no address, will be one more variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reach {
@@ -17,6 +15,30 @@ pub enum Reach {
     External,
     /// At its address inside the network, for callers that are in it too.
     Internal,
+    /// Through Identity-Aware Proxy, which needs no address.
+    Iap,
+}
+
+/// How a machine may be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// At its address outside where it has one, else through Identity-Aware Proxy.
+    #[default]
+    Auto,
+    /// In this way only.
+    Only(Reach),
+}
+
+/// The way that was chosen, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// How the machine is reached.
+    pub reach: Reach,
+    /// The address to connect to; none through Identity-Aware Proxy.
+    pub address: Option<IpAddr>,
+    /// Why this way, in words for people.
+    pub why: &'static str,
 }
 
 impl fmt::Display for Reach {
@@ -24,6 +46,7 @@ impl fmt::Display for Reach {
         f.write_str(match self {
             Self::External => "external",
             Self::Internal => "internal",
+            Self::Iap => "IAP",
         })
     }
 }
@@ -37,10 +60,34 @@ impl Machine {
         let address = match reach {
             Reach::External => self.external,
             Reach::Internal => self.internal,
+            Reach::Iap => None,
         };
         address.ok_or_else(|| GateError::NoAddress {
             machine: self.machine.clone(),
             reach,
+        })
+    }
+
+    /// Chooses the way to the machine by what it has.
+    ///
+    /// # Errors
+    /// [`GateError::NoAddress`] when only an address would do and the machine has none of that kind.
+    pub fn way(&self, access: Access) -> Result<Way, GateError> {
+        let (reach, why) = match access {
+            Access::Auto if self.external.is_some() => {
+                (Reach::External, "the machine has an external address")
+            }
+            Access::Auto => (Reach::Iap, "the machine has no external address"),
+            Access::Only(reach) => (reach, "it was asked for"),
+        };
+        let address = match reach {
+            Reach::Iap => None,
+            reach => Some(self.address(reach)?),
+        };
+        Ok(Way {
+            reach,
+            address,
+            why,
         })
     }
 }
@@ -49,7 +96,7 @@ impl Machine {
 mod tests {
     use flinkproc_core::{Explain, MachineRef};
 
-    use super::Reach;
+    use super::{Access, Reach};
     use crate::gatekeeper::Machine;
 
     fn machine(internal: Option<&str>, external: Option<&str>) -> Machine {
@@ -78,6 +125,29 @@ mod tests {
             both.address(Reach::Internal).expect("there").to_string(),
             "10.0.0.2"
         );
+    }
+
+    #[test]
+    fn the_way_is_chosen_by_what_the_machine_has() {
+        let check = |external: Option<&str>, access: Access| {
+            let way = machine(Some("10.0.0.2"), external).way(access);
+            way.map(|way| {
+                let address = way.address.map(|address| address.to_string());
+                (way.reach, address.unwrap_or_default())
+            })
+        };
+        let at = |reach, address: &str| Ok((reach, address.to_owned()));
+        let outside = Some("192.0.2.7");
+        assert_eq!(
+            check(outside, Access::Auto),
+            at(Reach::External, "192.0.2.7")
+        );
+        assert_eq!(check(None, Access::Auto), at(Reach::Iap, ""));
+        let only = Access::Only(Reach::Internal);
+        assert_eq!(check(outside, only), at(Reach::Internal, "10.0.0.2"));
+        let only = Access::Only(Reach::Iap);
+        assert_eq!(check(outside, only), at(Reach::Iap, ""));
+        assert!(check(None, Access::Only(Reach::External)).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum GateError {
         /// The service's own words; they name the missing permission.
         message: String,
     },
-    /// OS Login decides who enters this machine, so keys in its metadata are not read.
+    /// OS Login decides who enters this machine, so a key in its metadata is not read.
     #[error("machine `{}` lets people in by OS Login only", machine.instance)]
     OsLoginRequired {
         /// What the call was about.
@@ -84,6 +84,62 @@ pub enum GateError {
         /// What is wrong with it.
         message: String,
     },
+    /// Identity-Aware Proxy finds nobody who listens on the port, or a firewall is in its way (4003).
+    #[error("Identity-Aware Proxy cannot connect to port {port} of machine `{}`: {message}", machine.instance)]
+    TunnelNoBackend {
+        /// The machine.
+        machine: MachineRef,
+        /// The port that was asked for.
+        port: u16,
+        /// The service's own words.
+        message: String,
+    },
+    /// Identity-Aware Proxy does not let the caller through (4033, or 403 at the door).
+    #[error("Identity-Aware Proxy does not let us through to machine `{}`: {message}", machine.instance)]
+    TunnelDenied {
+        /// The machine.
+        machine: MachineRef,
+        /// The service's own words.
+        message: String,
+    },
+    /// Identity-Aware Proxy does not find the machine, or does not find it running (4047, 4051).
+    #[error("Identity-Aware Proxy does not find machine `{}`: {message}", machine.instance)]
+    TunnelNoMachine {
+        /// The machine.
+        machine: MachineRef,
+        /// The service's own words.
+        message: String,
+    },
+    /// Identity-Aware Proxy ended the stream (4010 and every other code).
+    #[error("Identity-Aware Proxy ended the stream to machine `{}` with {code}: {message}", machine.instance)]
+    TunnelEnded {
+        /// The machine.
+        machine: MachineRef,
+        /// The service's close code.
+        code: u16,
+        /// The service's own words.
+        message: String,
+    },
+    /// Nobody can say whose OS Login profile is to take the key.
+    #[error("the account whose OS Login profile takes the key is not known: {message}")]
+    UnknownAccount {
+        /// Why.
+        message: String,
+    },
+    /// The OS Login profile has no login name for this project.
+    #[error("the OS Login profile of `{account}` has no login name")]
+    NoLogin {
+        /// The account.
+        account: String,
+    },
+    /// The proxy between us and the service does not let us through.
+    #[error("the proxy {proxy} does not connect us: {message}")]
+    Proxy {
+        /// The proxy, without its password.
+        proxy: String,
+        /// What it said.
+        message: String,
+    },
     /// The service took the request up and failed at it.
     #[error("changing machine `{}` failed: {message}", machine.instance)]
     Failed {
@@ -92,6 +148,20 @@ pub enum GateError {
         /// The service's own words.
         message: String,
     },
+}
+
+impl GateError {
+    /// Whether a machine that is still coming up fails like this.
+    #[must_use]
+    pub const fn is_typical_of_young_machines(&self) -> bool {
+        matches!(
+            self,
+            Self::TunnelNoBackend { .. }
+                | Self::TunnelNoMachine { .. }
+                | Self::TunnelEnded { .. }
+                | Self::Unavailable { .. }
+        )
+    }
 }
 
 impl Explain for GateError {
@@ -108,13 +178,26 @@ impl Explain for GateError {
             Self::OutcomeUnknown { .. } => "CMP009",
             Self::Unreadable { .. } => "CMP010",
             Self::Failed { .. } => "CMP011",
+            Self::TunnelNoBackend { .. } => "CMP012",
+            Self::TunnelDenied { .. } => "CMP013",
+            Self::TunnelNoMachine { .. } => "CMP014",
+            Self::TunnelEnded { .. } => "CMP015",
+            Self::UnknownAccount { .. } => "CMP016",
+            Self::NoLogin { .. } => "CMP017",
+            Self::Proxy { .. } => "CMP018",
         })
     }
 
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Unauthenticated { .. } | Self::Denied { .. } => FailureKind::Credentials,
-            Self::OsLoginRequired { .. } | Self::Invalid { .. } => FailureKind::Input,
+            Self::Unauthenticated { .. }
+            | Self::Denied { .. }
+            | Self::TunnelDenied { .. }
+            | Self::NoLogin { .. } => FailureKind::Credentials,
+            Self::OsLoginRequired { .. }
+            | Self::Invalid { .. }
+            | Self::UnknownAccount { .. }
+            | Self::Proxy { .. } => FailureKind::Input,
             _ => FailureKind::Cluster,
         }
     }
@@ -131,19 +214,19 @@ impl Explain for GateError {
                 "Ask for the permission named in the message; `roles/compute.instanceAdmin.v1` holds what a deployment needs, and a role with `iam.serviceAccounts.actAs` on the machines' service account. With a key of your own (`ssh.key`) no right to change machines is needed."
             }
             Self::OsLoginRequired { .. } => {
-                "Register a key of your own with `gcloud compute os-login ssh-keys add --key-file=KEY.pub` and name its private half as `ssh.key`, with the OS Login user name as `ssh.user`."
+                "OS Login was switched on after the machine was looked at: try again, and the key goes into your OS Login profile."
             }
             Self::NoAddress {
                 reach: Reach::External,
                 ..
             } => {
-                "Connect from inside the network and choose the internal address, or make the cluster with external addresses."
+                "Let `ssh.access` be `auto` or `iap` to go through Identity-Aware Proxy, connect from inside the network with `internal`, or make the cluster with external addresses."
             }
             Self::NoAddress { .. } => {
                 "The machine may not have started yet; `flinkproc cluster describe` shows its state."
             }
             Self::Invalid { .. } => {
-                "If the metadata is full, remove old keys: `gcloud compute instances describe` shows them."
+                "If the metadata or the OS Login profile is full, remove old keys: `gcloud compute instances describe` and `gcloud compute os-login ssh-keys list` show them."
             }
             Self::Contended { .. } => {
                 "Try again; something else writes this machine's metadata all the time."
@@ -156,15 +239,39 @@ impl Explain for GateError {
                 "Check that the endpoint is Compute Engine's and that no proxy answers in its place."
             }
             Self::Failed { .. } => "The message is the service's own.",
+            Self::TunnelNoBackend { .. } => {
+                "While a machine boots this passes. Later: let a firewall rule admit 35.235.240.0/20 to TCP port 22, and see that the SSH server listens."
+            }
+            Self::TunnelDenied { .. } => {
+                "Ask for the role `roles/iap.tunnelResourceAccessor` on the project or the machine, and see that the IAP API (iap.googleapis.com) is enabled."
+            }
+            Self::TunnelNoMachine { .. } => {
+                "While a machine boots this passes. Later: it is gone, stopped, or in another zone; `flinkproc cluster describe` shows both."
+            }
+            Self::TunnelEnded { .. } => {
+                "Try again: a new stream is a new connection. 4010 means that the machine closed it or restarts."
+            }
+            Self::UnknownAccount { .. } => {
+                "Name the account whose credentials are used in FLINKPROC_ACCOUNT, such as me@example.com."
+            }
+            Self::NoLogin { .. } => {
+                "The account needs a role that lets it enter, `roles/compute.osLogin` or `roles/compute.osAdminLogin`; from another organisation also `roles/compute.osLoginExternalUser`."
+            }
+            Self::Proxy { .. } => {
+                "Check HTTPS_PROXY (with name and password, where the proxy asks for them) and NO_PROXY; Identity-Aware Proxy is at tunnel.cloudproxy.app:443."
+            }
         };
         Some(text.to_owned())
     }
 
     fn retry(&self) -> RetryHint {
         match self {
-            Self::Contended { .. } | Self::Unavailable { .. } | Self::OutcomeUnknown { .. } => {
-                RetryHint::Safe
-            }
+            Self::Contended { .. }
+            | Self::Unavailable { .. }
+            | Self::OutcomeUnknown { .. }
+            | Self::TunnelNoBackend { .. }
+            | Self::TunnelNoMachine { .. }
+            | Self::TunnelEnded { .. } => RetryHint::Safe,
             Self::Unreadable { .. } | Self::Failed { .. } => RetryHint::CheckFirst,
             _ => RetryHint::Never,
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use flinkproc_core::{Fault, Faulty, MachineRef};
 
 use crate::error::GateError;
-use crate::gatekeeper::{AdmittedKey, Gatekeeper, Machine};
+use crate::gatekeeper::{AdmittedKey, Gatekeeper, Machine, Tunnel};
 
 /// Makes the call unless a fault forbids it, and loses the answer where a fault says so.
 async fn suffer<T: Send>(
@@ -34,7 +34,7 @@ impl<T: Gatekeeper> Gatekeeper for Faulty<T> {
         suffer(self.strike("find"), machine, self.inner().find(machine)).await
     }
 
-    async fn admit(&self, machine: &MachineRef, key: &AdmittedKey) -> Result<(), GateError> {
+    async fn admit(&self, machine: &MachineRef, key: &AdmittedKey) -> Result<String, GateError> {
         suffer(
             self.strike("admit"),
             machine,
@@ -57,6 +57,19 @@ impl<T: Gatekeeper> Gatekeeper for Faulty<T> {
             self.strike("host_keys"),
             machine,
             self.inner().host_keys(machine),
+        )
+        .await
+    }
+
+    async fn open_tunnel(
+        &self,
+        machine: &MachineRef,
+        port: u16,
+    ) -> Result<Box<dyn Tunnel>, GateError> {
+        suffer(
+            self.strike("open_tunnel"),
+            machine,
+            self.inner().open_tunnel(machine, port),
         )
         .await
     }

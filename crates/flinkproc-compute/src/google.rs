@@ -1,4 +1,4 @@
-//! [`Gatekeeper`] by Google's Compute Engine client.
+//! [`Gatekeeper`] by Google's Compute Engine and OS Login clients, and Identity-Aware Proxy.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,17 +12,22 @@ use google_cloud_compute_v1::client::{Instances, Projects};
 use google_cloud_compute_v1::model::{Instance, Metadata, metadata, operation};
 use google_cloud_gax::exponential_backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use google_cloud_gax::options::RequestOptionsBuilder;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::error::GateError;
-use crate::gatekeeper::{AdmittedKey, Gatekeeper, Machine};
+use crate::gatekeeper::{AdmittedKey, Door, Gatekeeper, Machine, Tunnel};
+use crate::google_account::Account;
 use crate::google_calls::{Patient, sort};
+use crate::google_os_login::OsLogin;
 use crate::keys;
+use crate::relay::RelayStream;
+use crate::relay_connect::{IapOptions, Opener, tls};
 
 /// How long one attempt of a call may take.
-const ATTEMPT: Duration = Duration::from_secs(15);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(15);
 
 /// How long a call is repeated, all attempts together.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a write is tried again because somebody else wrote first.
 const TRIES: u32 = 10;
@@ -47,6 +52,9 @@ pub struct GoogleGatekeeper {
     patience: Duration,
     instances: Mutex<Option<Instances>>,
     projects: Mutex<Option<Projects>>,
+    os_login: OsLogin,
+    iap: Arc<IapOptions>,
+    tls: Mutex<Option<Arc<ClientConfig>>>,
 }
 
 impl fmt::Debug for GoogleGatekeeper {
@@ -58,25 +66,25 @@ impl fmt::Debug for GoogleGatekeeper {
     }
 }
 
-fn known<T: Clone>(client: &Mutex<Option<T>>) -> Option<T> {
+pub(crate) fn known<T: Clone>(client: &Mutex<Option<T>>) -> Option<T> {
     client
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone()
 }
 
-fn keep<T: Clone>(slot: &Mutex<Option<T>>, client: &T) {
+pub(crate) fn keep<T: Clone>(slot: &Mutex<Option<T>>, client: &T) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
 }
 
-fn backoff() -> ExponentialBackoff {
+pub(crate) fn backoff() -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_delay(Duration::from_millis(200))
         .with_maximum_delay(Duration::from_secs(5))
         .clamp()
 }
 
-fn unbuilt(machine: &MachineRef, error: &google_cloud_gax::client_builder::Error) -> GateError {
+pub(crate) fn unbuilt(machine: &MachineRef, error: &google_cloud_gax::client_builder::Error) -> GateError {
     let (machine, message) = (machine.clone(), error.to_string());
     if error.is_default_credentials() {
         GateError::Unauthenticated { machine, message }
@@ -120,6 +128,7 @@ impl GoogleGatekeeper {
     /// Google's own.
     #[must_use]
     pub fn new(credentials: Credentials, endpoint: Option<String>, clock: Arc<dyn Clock>) -> Self {
+        let os_login = OsLogin::new(credentials.clone(), None, Account::default());
         Self {
             credentials,
             endpoint,
@@ -127,6 +136,26 @@ impl GoogleGatekeeper {
             patience: PATIENCE,
             instances: Mutex::default(),
             projects: Mutex::default(),
+            os_login,
+            iap: Arc::default(),
+            tls: Mutex::default(),
+        }
+    }
+
+    /// Says whose OS Login profile takes the keys, and where OS Login is if not at Google's own place. Otherwise the account
+    /// is asked for with the credentials' token.
+    #[must_use]
+    pub fn with_os_login(self, account: Account, endpoint: Option<String>) -> Self {
+        let os_login = OsLogin::new(self.credentials.clone(), endpoint, account);
+        Self { os_login, ..self }
+    }
+
+    /// Says how Identity-Aware Proxy is reached.
+    #[must_use]
+    pub fn with_iap(self, options: IapOptions) -> Self {
+        Self {
+            iap: Arc::new(options),
+            ..self
         }
     }
 
@@ -134,6 +163,20 @@ impl GoogleGatekeeper {
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// What TLS believes; the system's certificates are read once.
+    fn tls(&self, machine: &MachineRef) -> Result<Arc<ClientConfig>, GateError> {
+        if let Some(config) = known(&self.tls) {
+            return Ok(config);
+        }
+        let config = tls(&self.iap.extra_roots).map_err(|error| GateError::Invalid {
+            machine: machine.clone(),
+            message: format!("the certificates cannot be used: {error}"),
+        })?;
+        let config = Arc::new(config);
+        keep(&self.tls, &config);
+        Ok(config)
     }
 
     fn endpoint(&self) -> String {
@@ -344,13 +387,16 @@ impl Gatekeeper for GoogleGatekeeper {
         }))
     }
 
-    async fn admit(&self, machine: &MachineRef, key: &AdmittedKey) -> Result<(), GateError> {
+    async fn admit(&self, machine: &MachineRef, key: &AdmittedKey) -> Result<String, GateError> {
         if let Some(problem) = keys::problem(key) {
             let message = problem.to_owned();
             return Err(GateError::Invalid {
                 machine: machine.clone(),
                 message,
             });
+        }
+        if key.door == Door::OsLogin {
+            return self.os_login.admit(machine, key, self.clock.now()).await;
         }
         let Some(found) = self.instance(machine).await? else {
             return Err(GateError::NotFound {
@@ -368,10 +414,14 @@ impl Gatekeeper for GoogleGatekeeper {
             let there = entry.lines().any(|each| each.trim() == line);
             (!there).then(|| keys::with(entry, key, now))
         })
-        .await
+        .await?;
+        Ok(key.user.clone())
     }
 
     async fn expel(&self, machine: &MachineRef, key: &AdmittedKey) -> Result<(), GateError> {
+        if key.door == Door::OsLogin {
+            return self.os_login.expel(machine, key, self.clock.now()).await;
+        }
         let Some(found) = self.instance(machine).await? else {
             return Ok(());
         };
@@ -406,5 +456,21 @@ impl Gatekeeper for GoogleGatekeeper {
         Ok(entries
             .filter_map(|entry| line(entry.key, entry.value))
             .collect())
+    }
+
+    async fn open_tunnel(
+        &self,
+        machine: &MachineRef,
+        port: u16,
+    ) -> Result<Box<dyn Tunnel>, GateError> {
+        let opener = Opener {
+            machine: machine.clone(),
+            port,
+            credentials: self.credentials.clone(),
+            options: Arc::clone(&self.iap),
+            tls: self.tls(machine)?,
+        };
+        let stream = RelayStream::open(opener, Arc::clone(&self.clock)).await?;
+        Ok(Box::new(stream))
     }
 }

@@ -94,7 +94,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{contains, is_on, problem, with, without};
-    use crate::gatekeeper::AdmittedKey;
+    use crate::gatekeeper::{AdmittedKey, Door};
 
     const OTHERS: &str = concat!(
         "alice:ssh-ed25519 AAAAalice alice@example.com\n",
@@ -110,6 +110,7 @@ mod tests {
             user: "deploy".to_owned(),
             public_key: format!("ssh-ed25519 {public_key}"),
             expires: "2026-11-22T14:00:00Z".parse().expect("valid"),
+            door: Door::Metadata,
         }
     }
 

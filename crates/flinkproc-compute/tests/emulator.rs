@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dataproc_emulator::{Emulator, EmulatorOptions, FaultEffect, FaultRule, ScriptedRuntime};
 use flinkproc_compute::contract::gatekeeper;
-use flinkproc_compute::{AdmittedKey, Gatekeeper, GoogleGatekeeper};
+use flinkproc_compute::{AdmittedKey, Door, Gatekeeper, GoogleGatekeeper};
 use flinkproc_core::{MachineRef, ManualClock};
 use google_cloud_auth::credentials::anonymous::Builder as Anonymous;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ fn key(user: &str, public_key: &str) -> AdmittedKey {
         user: user.to_owned(),
         public_key: format!("ssh-ed25519 {public_key}"),
         expires: "2100-01-01T00:00:00Z".parse().expect("valid"),
+        door: Door::Metadata,
     }
 }
 

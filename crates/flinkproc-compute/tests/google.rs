@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_compute::{AdmittedKey, GateError, Gatekeeper, GoogleGatekeeper, Reach};
+use flinkproc_compute::{AdmittedKey, Door, GateError, Gatekeeper, GoogleGatekeeper, Reach};
 use flinkproc_core::{MachineRef, ManualClock};
 use google_cloud_auth::credentials::anonymous::Builder as Anonymous;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ fn key() -> AdmittedKey {
         user: "deploy".to_owned(),
         public_key: "ssh-ed25519 AAAAours".to_owned(),
         expires: "2026-11-22T14:00:00Z".parse().expect("valid"),
+        door: Door::Metadata,
     }
 }
 
@@ -165,7 +166,8 @@ async fn a_key_is_written_beside_the_others_and_again_when_somebody_wrote_first(
     )
     .await;
     let gate = gatekeeper(server.uri());
-    assert_eq!(gate.admit(&machine(), &key()).await, Ok(()));
+    let login = gate.admit(&machine(), &key()).await;
+    assert_eq!(login, Ok("deploy".to_owned()));
     let bodies = written(&server).await;
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[0]["fingerprint"], json!("AAAA"));

@@ -13,7 +13,7 @@ use flinkproc_core::{Clock, YarnMode};
 use flinkproc_dataproc::MemoryDataproc;
 use flinkproc_patterns::{Clients, Deployment, EventKind, MemoryJournal, Options, Started};
 use flinkproc_plan::{
-    ClusterPlan, EntryPoint, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan, SpecSource,
+    AccessSpec, ClusterPlan, EntryPoint, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan, SpecSource,
     SshPlan, StagingPlan, WatchPlan,
 };
 use flinkproc_rest::{
@@ -163,7 +163,8 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
             port: 22,
             identity: IdentityPlan::Ephemeral,
             key_ttl: "1h".parse()?,
-            internal_address: true,
+            access: AccessSpec::Internal,
+            config: false,
         },
         watch: WatchPlan {
             deadline: "1h".parse()?,

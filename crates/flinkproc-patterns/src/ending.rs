@@ -122,10 +122,7 @@ impl Run {
         let mut remains: Vec<Remainder> = keys
             .into_iter()
             .map(|(machine, key)| Remainder {
-                what: format!(
-                    "our key on {}, which expires at {}",
-                    machine.instance, key.expires
-                ),
+                what: key.place(&machine),
                 costs: false,
                 why: "the run was left at once".to_owned(),
                 command: format!("flinkproc down {}", self.plan.deployment),

@@ -93,8 +93,10 @@ pub enum EventKind {
     },
     /// The connection to the master is open.
     Connected {
-        /// Its address.
+        /// Its address, or its name where Identity-Aware Proxy leads to it.
         host: String,
+        /// Which way was taken, and why.
+        way: String,
     },
     /// The connection to the master broke; it is opened again, and nothing is lost.
     Disconnected {

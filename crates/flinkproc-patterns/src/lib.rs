@@ -20,7 +20,7 @@
 //!
 //! In reading order: [`step`] (the steps and what is written down of them), [`journal`] with `file_journal` and `memory_journal`
 //! (where), `progress` (how far a deployment has come), [`clients`], [`options`], [`deployment`] (the door), `run` (the order of the
-//! steps), then one file for each: `stage`, `cluster`, `site`, `submit`, `watch` with `output`, `cancel`, `logs`, `teardown`,
+//! steps), then one file for each: `stage`, `cluster`, `site` with `way`, `submit`, `watch` with `output`, `cancel`, `logs`, `teardown`,
 //! `results`; `ending` (the way out), [`verdict`] and [`cause`] (how the job ended and why), [`outcome`], [`events`],
 //! [`admission`] (run keys), [`status`] (what is known of deployments), [`forward_route`] (into the cluster's network), [`error`].
 
@@ -52,6 +52,7 @@ mod submit;
 mod teardown;
 pub mod verdict;
 mod watch;
+mod way;
 
 pub use admission::{Admission, admit};
 pub use cause::{Cause, CauseKind, find_cause};

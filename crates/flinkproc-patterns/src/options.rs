@@ -17,6 +17,8 @@ pub struct Options {
     pub until: Option<Step>,
     /// The socket of the user's SSH agent, for plans that enter with the agent's key.
     pub agent: Option<PathBuf>,
+    /// The user's home, for plans that follow the `.ssh/config` in it.
+    pub home: Option<PathBuf>,
 }
 
 impl Options {
@@ -26,6 +28,7 @@ impl Options {
             directory: directory.into(),
             until: None,
             agent: None,
+            home: None,
         }
     }
 

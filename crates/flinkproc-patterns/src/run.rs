@@ -45,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) site: tokio::sync::Mutex<Option<Arc<Site>>>,
     /// The key of this process; it never touches a disk, so that each process has its own.
     pub(crate) key: Mutex<Option<EphemeralKey>>,
+    /// The login name that the key opens, once it was let in.
+    pub(crate) login: Mutex<Option<String>>,
     /// The last of Flink's exceptions, which are gone with the JobManager.
     pub(crate) exceptions: Mutex<Option<String>>,
     /// What YARN and Flink said last.
@@ -95,6 +97,7 @@ impl Run {
             acts: watch::channel(0).0,
             site: tokio::sync::Mutex::default(),
             key: Mutex::default(),
+            login: Mutex::default(),
             exceptions: Mutex::default(),
             sightings: Mutex::default(),
             closing: AtomicBool::new(false),

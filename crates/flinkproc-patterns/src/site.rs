@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_compute::{AdmittedKey, GateError, Machine, Reach};
+use flinkproc_compute::{AdmittedKey, GateError, Machine};
 use flinkproc_core::{Explain, MachineRef, RetryHint, YarnApplicationId};
 use flinkproc_plan::IdentityPlan;
 use flinkproc_rest::{FlinkApi, Route, YarnApi};
@@ -17,6 +17,7 @@ use crate::events::EventKind;
 use crate::forward_route::ForwardRoute;
 use crate::run::{Run, lock, passing};
 use crate::step::{ClusterFacts, GateKey, Intent, Output};
+use crate::way::Way;
 
 /// How long a machine that should run may refuse us, until we believe that it means it.
 const YOUTH: Duration = Duration::from_secs(180);
@@ -95,24 +96,16 @@ impl Run {
             cluster: facts.cluster.clone(),
         })?;
         let machine = self.find_machine(facts, &machine_ref).await?;
-        let reach = if self.plan.ssh.internal_address {
-            Reach::Internal
-        } else {
-            Reach::External
-        };
-        let host = machine.address(reach)?.to_string();
-        let identity = self.identity(&machine_ref);
+        let way = self.way(&machine).await?;
+        let entry = self.entry(&machine, &way);
         let host_keys = self.host_keys(facts, &machine_ref);
-        let (identity, host_keys) = futures::future::join(identity, host_keys).await;
-        let target = SshTarget {
-            host: host.clone(),
-            port: self.plan.ssh.port,
-            user: self.plan.ssh.user.clone(),
-            identity: identity?,
-            host_keys,
-        };
-        let shell = self.connect(facts, &target).await?;
-        self.emit(EventKind::Connected { host });
+        let (entry, host_keys) = futures::future::join(entry, host_keys).await;
+        let (identity, user) = entry?;
+        let host = way.host.clone();
+        let target = way.target(user, identity, host_keys);
+        let shell = self.connect(facts, &way, &target).await?;
+        let way = way.words;
+        self.emit(EventKind::Connected { host, way });
         let route: Arc<dyn Route> = Arc::new(ForwardRoute::new(Arc::clone(&shell)));
         let inside = machine
             .internal
@@ -166,26 +159,38 @@ impl Run {
         )
     }
 
-    /// The key to show; one of our own is let in first, under an expiry.
-    async fn identity(self: &Arc<Self>, machine: &MachineRef) -> Result<Identity, RunError> {
-        match &self.plan.ssh.identity {
-            IdentityPlan::File(file) => Ok(Identity::KeyFile(file.into())),
+    /// The key to show and the login name to show it under; a key of our own is let in first, under an expiry.
+    async fn entry(
+        self: &Arc<Self>,
+        machine: &Machine,
+        way: &Way,
+    ) -> Result<(Identity, String), RunError> {
+        if let Some(file) = &way.identity_file {
+            return Ok((Identity::KeyFile(file.clone()), way.user.clone()));
+        }
+        let identity = match &self.plan.ssh.identity {
+            IdentityPlan::File(file) => Identity::KeyFile(file.into()),
             IdentityPlan::Agent => {
                 let socket = self.options.agent.clone();
                 let socket = socket.ok_or_else(|| ShellError::Agent {
                     socket: "SSH_AUTH_SOCK".into(),
                     problem: "is not running: the variable is not set".to_owned(),
                 })?;
-                Ok(Identity::Agent(socket))
+                Identity::Agent(socket)
             }
-            IdentityPlan::Ephemeral => Ok(Identity::Ephemeral(self.admitted_key(machine).await?)),
-        }
+            IdentityPlan::Ephemeral => {
+                let (key, user) = self.admitted_key(machine, &way.user).await?;
+                return Ok((Identity::Ephemeral(key), user));
+            }
+        };
+        Ok((identity, way.user.clone()))
     }
 
     async fn admitted_key(
         self: &Arc<Self>,
-        machine: &MachineRef,
-    ) -> Result<EphemeralKey, RunError> {
+        machine: &Machine,
+        user: &str,
+    ) -> Result<(EphemeralKey, String), RunError> {
         let known = lock(&self.key).clone();
         let key = match known {
             Some(key) => key,
@@ -197,65 +202,67 @@ impl Run {
         let fresh = self.look(|progress| {
             let mut keys = progress.keys.iter();
             keys.any(|(on, known)| {
-                on == machine
+                *on == machine.machine
                     && known.public_key == key.public_key()
                     && known.expires > until_renewal
             })
         });
-        if fresh {
-            return Ok(key);
+        let login = lock(&self.login).clone();
+        if let (true, Some(login)) = (fresh, login) {
+            return Ok((key, login));
         }
         let ttl = self.plan.ssh.key_ttl.as_duration();
         let gate_key = GateKey {
-            user: self.plan.ssh.user.clone(),
+            user: user.to_owned(),
             public_key: key.public_key().to_owned(),
             expires: now.checked_add(ttl).unwrap_or(now),
+            door: machine.door(),
         };
         self.started(Intent::Enter {
-            machine: machine.clone(),
+            machine: machine.machine.clone(),
             key: gate_key.clone(),
         })
         .await?;
-        let (run, machine) = (Arc::clone(self), machine.clone());
-        self.act(async move {
-            let admitted = gate_key.admitted();
-            let gate = &run.clients.gate;
-            let admit = || gate.admit(&machine, &admitted);
-            Ok(run.retrying("letting our key in", passing, admit).await?)
-        })
-        .await?;
-        Ok(key)
+        let (run, machine) = (Arc::clone(self), machine.machine.clone());
+        let login = self
+            .act(async move {
+                let admitted = gate_key.admitted();
+                let gate = &run.clients.gate;
+                let admit = || gate.admit(&machine, &admitted);
+                Ok(run.retrying("letting our key in", passing, admit).await?)
+            })
+            .await?;
+        *lock(&self.login) = Some(login.clone());
+        Ok((key, login))
     }
 
     async fn connect(
         &self,
         facts: &ClusterFacts,
+        way: &Way,
         target: &SshTarget,
     ) -> Result<Arc<dyn RemoteShell>, RunError> {
         let since = self.now();
         let mut pause = Duration::from_millis(50);
         loop {
-            let error = match self.clients.connect.connect(target).await {
+            let error = match self.connect_once(way, target).await {
                 Ok(shell) => return Ok(shell),
                 Err(error) => error,
             };
-            let limit = match (&error, &self.plan.ssh.identity) {
-                (ShellError::Denied { .. }, IdentityPlan::Ephemeral) => KEY_DELAY,
-                (ShellError::Denied { .. }, _) => Duration::ZERO,
-                (error, _)
-                    if error.is_typical_of_young_machines()
-                        || error.retry() != RetryHint::Never =>
-                {
-                    YOUTH
-                }
+            let limit = match (&error, &target.identity) {
+                (RunError::Shell(ShellError::Denied { .. }), Identity::Ephemeral(_)) => KEY_DELAY,
+                (RunError::Shell(ShellError::Denied { .. }), _) => Duration::ZERO,
+                (RunError::Shell(error), _) if error.is_typical_of_young_machines() => YOUTH,
+                (RunError::Gate(error), _) if error.is_typical_of_young_machines() => YOUTH,
+                (error, _) if error.retry() != RetryHint::Never => YOUTH,
                 _ => Duration::ZERO,
             };
             if self.is_closing() {
-                return Err(error.into());
+                return Err(error);
             }
             if self.past(since, limit) || limit.is_zero() {
                 self.still_there(facts.clone()).await?;
-                return Err(error.into());
+                return Err(error);
             }
             if pause > Duration::from_secs(1) {
                 self.emit(EventKind::Retrying {
@@ -267,6 +274,20 @@ impl Run {
             pause = (pause * 2).min(Duration::from_secs(3));
         }
     }
+
+    async fn connect_once(
+        &self,
+        way: &Way,
+        target: &SshTarget,
+    ) -> Result<Arc<dyn RemoteShell>, RunError> {
+        let connect = &self.clients.connect;
+        let Some(machine) = &way.tunnel_to else {
+            return Ok(connect.connect(target).await?);
+        };
+        let gate = &self.clients.gate;
+        let tunnel = gate.open_tunnel(machine, target.port).await?;
+        Ok(connect.connect_over(target, Box::new(tunnel)).await?)
+    }
 }
 
 impl GateKey {
@@ -276,6 +297,7 @@ impl GateKey {
             user: self.user.clone(),
             public_key: self.public_key.clone(),
             expires: self.expires,
+            door: self.door,
         }
     }
 }

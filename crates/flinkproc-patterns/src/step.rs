@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use flinkproc_compute::Door;
 use flinkproc_core::{
     Attempt, ClusterRef, ClusterUuid, ErrorCode, Explain, FailureKind, MachineRef, RequestId, Zone,
     messages,
@@ -166,6 +167,25 @@ pub struct GateKey {
     pub public_key: String,
     /// When it stops being accepted.
     pub expires: Timestamp,
+    /// Who accepts it: the machine's metadata, or the OS Login profile.
+    #[serde(default)]
+    pub door: Door,
+}
+
+impl GateKey {
+    /// Where the key is, in words.
+    pub(crate) fn place(&self, machine: &MachineRef) -> String {
+        match self.door {
+            Door::Metadata => format!(
+                "our key on {}, which expires at {}",
+                machine.instance, self.expires
+            ),
+            Door::OsLogin => format!(
+                "our key in the OS Login profile, which expires at {}",
+                self.expires
+            ),
+        }
+    }
 }
 
 /// What a step came to.

@@ -38,10 +38,7 @@ impl Run {
                     self.note_if_possible(Entry::Done { output }).await;
                 }
                 Err(error) => remains.push(Remainder {
-                    what: format!(
-                        "our key on {}, which expires at {}",
-                        machine.instance, key.expires
-                    ),
+                    what: key.place(&machine),
                     costs: false,
                     why: error.to_string(),
                     command: format!("flinkproc down {}", self.plan.deployment),

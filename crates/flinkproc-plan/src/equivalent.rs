@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::plan::Plan;
 use crate::planning::job_settings;
+use crate::spec::AccessSpec;
 
 /// A command that does nearly what a step does.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -48,6 +49,11 @@ impl Plan {
         let login = format!("{}@{}-m", self.ssh.user, cluster.name);
         let mut enter = words(&["gcloud", "compute", "ssh", &login, &project]);
         enter.extend(zone);
+        match self.ssh.access {
+            AccessSpec::Iap => enter.push("--tunnel-through-iap".to_owned()),
+            AccessSpec::Internal => enter.push("--internal-ip".to_owned()),
+            AccessSpec::Auto | AccessSpec::External => {}
+        }
         add("enter", enter);
         if let Ok(argv) = job_settings(&self.job, ".").argv() {
             add(

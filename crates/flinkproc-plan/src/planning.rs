@@ -12,7 +12,7 @@ use crate::plan::{
 };
 use crate::plan_error::PlanError;
 use crate::request::DeployRequest;
-use crate::spec::Spec;
+use crate::spec::{AccessSpec, Spec};
 
 mod cluster;
 mod cluster_file;
@@ -50,11 +50,7 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
     let mut staged = staging::Staged::new(&draft, home);
     let job = job::plan(&mut draft, &image.runs, &variables, &mut staged)?;
     staged.add_inputs(&variables)?;
-    let internal = cluster
-        .resource
-        .pointer("/config/gceClusterConfig/internalIpOnly");
-    let internal = internal == Some(&serde_json::Value::Bool(true));
-    let ssh = ssh(&mut draft, watch.deadline, internal)?;
+    let ssh = ssh(&mut draft, watch.deadline)?;
     draft.note_outside();
     Ok(Plan {
         format: PLAN_FORMAT,
@@ -213,7 +209,7 @@ fn watch(draft: &mut Draft<'_>) -> Result<WatchPlan, PlanError> {
 /// An hour, which is what keys and clusters outlive the deadline by.
 pub(crate) const GRACE: u64 = 3600;
 
-fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> Result<SshPlan, PlanError> {
+fn ssh(draft: &mut Draft<'_>, deadline: Span) -> Result<SshPlan, PlanError> {
     let request = draft.request;
     let written = &draft.spec().ssh;
     let user = draft.or("ssh.user", written.user.clone(), || {
@@ -252,15 +248,22 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span, internal: bool) -> Result<SshPlan,
             "ssh.key_ttl ({key_ttl}) is shorter than the deadline ({deadline}): a connection that drops after it cannot be made again"
         ));
     }
-    let internal_address = draft.or("ssh.internal_address", written.internal_address, || {
-        (internal, "cluster.internal_ip_only".to_owned())
-    });
+    let access = match (&request.sandbox, written.access) {
+        // Everything on this machine is inside its network.
+        (Some(_), None) => {
+            draft.note("ssh.access", AccessSpec::Internal, "sandbox");
+            AccessSpec::Internal
+        }
+        (_, written) => draft.or_built_in("ssh.access", written, AccessSpec::Auto),
+    };
+    let config = draft.or_built_in("ssh.config", written.config, false);
     Ok(SshPlan {
         user,
         port,
         identity,
         key_ttl,
-        internal_address,
+        access,
+        config,
     })
 }
 

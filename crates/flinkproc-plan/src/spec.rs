@@ -25,7 +25,7 @@ pub use job::{JobSpec, ModeSpec};
 pub use keys::{SpecKey, spec_keys};
 pub use params::{ParamSpec, ParamType, Scalar};
 pub use schema::spec_schema;
-pub use ssh::SshSpec;
+pub use ssh::{AccessSpec, SshSpec};
 pub use staging::{InputSpec, StagingSpec};
 pub use text_map::TextMap;
 pub use watch::WatchSpec;

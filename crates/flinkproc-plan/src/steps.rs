@@ -49,7 +49,7 @@ impl Plan {
             IdentityPlan::Ephemeral => (
                 format!("a new key that is valid for {}", self.ssh.key_ttl),
                 vec![format!(
-                    "an entry in the metadata of {name}-m, taken out at the end"
+                    "a key in the OS Login profile or the metadata of {name}-m, taken out at the end"
                 )],
             ),
             IdentityPlan::File(path) => (format!("the key {path}"), Vec::new()),
@@ -75,7 +75,7 @@ impl Plan {
             Vec::new(),
         ));
         if self.ssh.identity == IdentityPlan::Ephemeral {
-            let title = format!("take the key out of {name}-m");
+            let title = "take the key out again".to_owned();
             steps.push(step("leave-machine", title, Vec::new()));
         }
         if self.cluster.ours {

@@ -98,6 +98,24 @@ pub enum ShellError {
         presented: String,
     },
 
+    /// The user's known-hosts files do not know a host that they are to vouch for.
+    #[error("the host key of `{host}` is not known: {presented} was shown")]
+    HostKeyUnknown {
+        /// The host.
+        host: String,
+        /// Fingerprint of the key that was shown.
+        presented: String,
+    },
+
+    /// The user's SSH configuration cannot be followed.
+    #[error("the SSH configuration {} {problem}", .file.display())]
+    Config {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+
     /// The known-hosts file cannot be used.
     #[error("the known-hosts file {} {problem}", .file.display())]
     KnownHosts {
@@ -245,6 +263,8 @@ impl Explain for ShellError {
             Self::RemoteFile { .. } => "SSH018",
             Self::LocalFile { .. } => "SSH019",
             Self::LocalMachine { .. } => "SSH020",
+            Self::HostKeyUnknown { .. } => "SSH021",
+            Self::Config { .. } => "SSH022",
         })
     }
 
@@ -252,6 +272,8 @@ impl Explain for ShellError {
         match self {
             Self::InvalidCommand { .. }
             | Self::KnownHosts { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::Config { .. }
             | Self::UnusableKey { .. }
             | Self::EncryptedKey { .. }
             | Self::LocalFile { .. } => FailureKind::Input,
@@ -310,6 +332,12 @@ impl Explain for ShellError {
             }
             Self::HostKeyUnexpected { .. } => {
                 "Nothing was sent. Compare the fingerprint with the machine's serial console or guest attributes."
+            }
+            Self::HostKeyUnknown { .. } => {
+                "Nothing was sent. Connect to it once with `ssh` and compare the fingerprint, so that your known_hosts file holds it."
+            }
+            Self::Config { .. } => {
+                "Change the line, or give what it says in the spec's section [ssh] and leave `ssh.config` out."
             }
             Self::KnownHosts { .. } => {
                 "Repair or remove the file; without it the first key that a host shows is pinned again."

@@ -9,26 +9,44 @@ use flinkproc_core::{Fault, Faulty};
 use crate::command::RemoteCommand;
 use crate::error::{Cause, ShellError};
 use crate::shell::{
-    Connect, Content, FileMode, Forward, Output, RemoteProcess, RemoteShell, SshTarget,
+    ByteStream, Connect, Content, FileMode, Forward, Output, RemoteProcess, RemoteShell, SshTarget,
 };
 
-/// The method `connect` can be struck: `Before` is a machine that refuses, a lost answer a handshake that breaks off.
+async fn suffer(
+    fault: Option<Fault>,
+    target: &SshTarget,
+    call: impl Future<Output = Result<Arc<dyn RemoteShell>, ShellError>> + Send,
+) -> Result<Arc<dyn RemoteShell>, ShellError> {
+    let (host, port) = (target.host.clone(), target.port);
+    match fault {
+        None => call.await,
+        Some(Fault::Before) => Err(ShellError::Refused { host, port }),
+        Some(Fault::AnswerLost) => {
+            drop(call.await);
+            Err(ShellError::Handshake {
+                host,
+                port,
+                source: injected(),
+            })
+        }
+    }
+}
+
+/// Connecting, directly or over a stream, can be struck as `connect`: `Before` is a machine that refuses, a lost answer a handshake that breaks off.
 #[async_trait]
 impl<T: Connect> Connect for Faulty<T> {
     async fn connect(&self, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, ShellError> {
-        let (host, port) = (target.host.clone(), target.port);
-        match self.strike("connect") {
-            None => self.inner().connect(target).await,
-            Some(Fault::Before) => Err(ShellError::Refused { host, port }),
-            Some(Fault::AnswerLost) => {
-                drop(self.inner().connect(target).await);
-                Err(ShellError::Handshake {
-                    host,
-                    port,
-                    source: injected(),
-                })
-            }
-        }
+        let call = self.inner().connect(target);
+        suffer(self.strike("connect"), target, call).await
+    }
+
+    async fn connect_over(
+        &self,
+        target: &SshTarget,
+        stream: Box<dyn ByteStream>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError> {
+        let call = self.inner().connect_over(target, stream);
+        suffer(self.strike("connect"), target, call).await
     }
 }
 
@@ -145,6 +163,8 @@ mod tests {
             user: "u".to_owned(),
             identity: Identity::Agent("/nowhere".into()),
             host_keys: HostKeyPolicy::exactly(Vec::new()),
+            jumps: Vec::new(),
+            connect_timeout: None,
         };
         let error = connector.connect(&target).await.expect_err("refused");
         assert!(error.is_typical_of_young_machines());

@@ -95,6 +95,16 @@ pub enum HostKeyPolicy {
     },
     /// These keys and no other; nothing is written.
     Exactly(Vec<HostKey>),
+    /// What the user's own known-hosts files say of this host, as OpenSSH writes them, hashed names included; a host that they
+    /// do not know is refused, and nothing is written. Patterns, `@revoked` and `@cert-authority` are not understood.
+    KnownTo {
+        /// The files; those that are not there are left out.
+        files: Vec<PathBuf>,
+        /// The host as the files name it.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
 }
 
 /// What a policy says of a key that it believes.
@@ -146,6 +156,7 @@ impl HostKeyPolicy {
             Self::Exactly(keys) => Ok(keys.clone()),
             Self::Pinned { published, .. } if !published.is_empty() => Ok(published.clone()),
             Self::Pinned { file, alias, .. } => pins(file, alias),
+            Self::KnownTo { files, host, port } => known_to(files, host, *port),
         }
     }
 
@@ -161,6 +172,17 @@ impl HostKeyPolicy {
         let (file, alias, published) = match self {
             Self::Exactly(keys) if keys.contains(presented) => return Ok(Verdict::Known),
             Self::Exactly(_) => return Err(unexpected()),
+            Self::KnownTo { files, host, port } => {
+                let known = known_to(files, host, *port)?;
+                return match known.first() {
+                    _ if known.contains(presented) => Ok(Verdict::Known),
+                    Some(_) => Err(unexpected()),
+                    None => Err(ShellError::HostKeyUnknown {
+                        host: host.clone(),
+                        presented: presented.fingerprint(),
+                    }),
+                };
+            }
             Self::Pinned {
                 file,
                 alias,
@@ -209,6 +231,26 @@ impl HostKeyPolicy {
         drop(lock);
         Ok(())
     }
+}
+
+/// The keys that OpenSSH's files hold for a host.
+#[cfg(feature = "client")]
+fn known_to(files: &[PathBuf], host: &str, port: u16) -> Result<Vec<HostKey>, ShellError> {
+    let mut keys = Vec::new();
+    for file in files.iter().filter(|file| file.exists()) {
+        let found = russh::keys::known_hosts::known_host_keys_path(host, port, file);
+        let found = found.map_err(|error| known_hosts(file, format!("cannot be read: {error}")))?;
+        keys.extend(found.iter().map(|(_, key)| HostKey::from_presented(key)));
+    }
+    Ok(keys)
+}
+
+/// Without the client there is nobody who reads them, nor a connection that would be judged.
+#[cfg(not(feature = "client"))]
+fn known_to(files: &[PathBuf], host: &str, port: u16) -> Result<Vec<HostKey>, ShellError> {
+    let file = files.first().cloned().unwrap_or_default();
+    let problem = format!("is not read for {host}:{port} without the feature `client`");
+    Err(known_hosts(&file, problem))
 }
 
 /// The keys pinned for a name.

@@ -4,7 +4,7 @@
 //! arrives on the host byte for byte. It tells "never started" from "outcome unknown", because only one of them may be
 //! repeated.
 //!
-//! It refuses to: look for keys, agents or known hosts by itself (paths are given); use or change `~/.ssh`; believe a host key
+//! It refuses to: look for keys, agents or known hosts by itself (paths are given); change `~/.ssh`, or use it unasked; believe a host key
 //! that changed; ask for a passphrase or password; forward an agent; retry; listen beyond loopback; write a private key to
 //! disk.
 //!
@@ -28,7 +28,7 @@
 //! In reading order: [`shell`] (the traits [`Connect`] and [`RemoteShell`], their values), [`command`] and [`quote`](mod@quote) (what is run),
 //! [`identity`] (whose key), [`known_hosts`] (which hosts), [`error`] (what goes wrong), [`local`] (this machine as a host),
 //! [`scripted`] (a host in memory), `faulty` (failures on demand), `russh_connect` and `russh_shell` (real connections, feature
-//! `client`, on by default), `prompt_stream` (their TCP), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
+//! `client`, on by default), [`ssh_config`] (what the user's configuration says of a host, likewise), `prompt_stream` (their TCP), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
 //! feature `contract`).
 
 mod abort_on_drop;
@@ -50,6 +50,7 @@ pub mod russh_connect;
 pub mod russh_shell;
 pub mod scripted;
 pub mod shell;
+pub mod ssh_config;
 #[cfg(feature = "client")]
 mod transfer;
 
@@ -65,6 +66,7 @@ pub use russh_connect::{ConnectOptions, RusshConnector};
 pub use russh_shell::RusshShell;
 pub use scripted::{Answer, ScriptedConnector, ScriptedFile, ScriptedFiles, ScriptedShell};
 pub use shell::{
-    Connect, Content, ExitStatus, FileMode, Forward, Guard, Output, ProcessEvent, RemoteProcess,
+    ByteStream, Connect, Content, ExitStatus, FileMode, Forward, Guard, Output, ProcessEvent, RemoteProcess,
     RemoteShell, SshTarget,
 };
+pub use ssh_config::{HostSettings, JumpLogin, SshConfig};

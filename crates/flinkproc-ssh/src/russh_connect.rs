@@ -1,4 +1,4 @@
-//! [`RusshConnector`]: opens a connection, judges the host's key and shows ours.
+//! [`RusshConnector`]: opens a connection, through other hosts where asked to, judges the host's key and shows ours.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,6 +10,7 @@ use russh::client::{self, AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::error::{Cause, ShellError};
@@ -17,7 +18,7 @@ use crate::identity::Identity;
 use crate::known_hosts::{HostKey, HostKeyPolicy, Verdict};
 use crate::prompt_stream::PromptStream;
 use crate::russh_shell::RusshShell;
-use crate::shell::{Connect, RemoteShell, SshTarget};
+use crate::shell::{ByteStream, Connect, RemoteShell, SshTarget};
 
 /// How connections are opened and kept.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Opens SSH connections with russh, over TCP. One attempt for each call: who waits for a machine repeats.
+/// Opens SSH connections with russh, over TCP or a stream that is given. One attempt for each call: who waits for a machine repeats.
 #[derive(Clone, Debug, Default)]
 pub struct RusshConnector {
     options: ConnectOptions,
@@ -60,10 +61,42 @@ impl RusshConnector {
         Self { options }
     }
 
+    /// Opens a connection over TCP, through the target's jumps where it has any.
     async fn open(&self, target: &SshTarget) -> Result<RusshShell, ShellError> {
+        let mut through: Option<RusshShell> = None;
+        for hop in target.jumps.iter().chain([target]) {
+            let opened = match through {
+                None => {
+                    let stream = dial(hop).await?;
+                    self.open_over(hop, stream, None).await?
+                }
+                Some(before) => {
+                    let (host, port) = (hop.host.clone(), hop.port);
+                    let stream = before.stream_to(&host, port).await;
+                    let stream = stream.map_err(|source| ShellError::Unreachable {
+                        host,
+                        port,
+                        source: io::Error::other(source),
+                    })?;
+                    self.open_over(hop, stream, Some(before)).await?
+                }
+            };
+            through = Some(opened);
+        }
+        through.ok_or_else(|| ShellError::NotStarted {
+            source: "there is nowhere to connect to".into(),
+        })
+    }
+
+    /// Opens a connection over a stream that leads to the target's SSH server.
+    async fn open_over(
+        &self,
+        target: &SshTarget,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        through: Option<RusshShell>,
+    ) -> Result<RusshShell, ShellError> {
         let key = Key::load(&target.identity).await?;
         let expected = blocking(target.host_keys.clone(), |policy| policy.expected()).await?;
-        let stream = dial(target).await?;
         let fresh = FreshKey::default();
         let gate = Gate {
             policy: target.host_keys.clone(),
@@ -76,7 +109,26 @@ impl RusshConnector {
         if let Some(key) = fresh.take() {
             blocking(target.host_keys.clone(), move |policy| policy.pin(&key)).await?;
         }
-        Ok(RusshShell::new(handle, &self.options))
+        Ok(RusshShell::new(handle, &self.options, through))
+    }
+
+    /// Ends an attempt that takes too long.
+    async fn in_time(
+        &self,
+        target: &SshTarget,
+        opening: impl Future<Output = Result<RusshShell, ShellError>>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError> {
+        let limit = target
+            .connect_timeout
+            .unwrap_or(self.options.connect_timeout);
+        let late = || ShellError::NoAnswer {
+            host: target.host.clone(),
+            port: target.port,
+            limit,
+        };
+        // The socket decides how long this takes, not the deployment's clock.
+        let opened = tokio::time::timeout(limit, Box::pin(opening)).await;
+        Ok(Arc::new(opened.map_err(|_| late())??))
     }
 
     fn config(&self, expected: &[HostKey]) -> client::Config {
@@ -101,15 +153,16 @@ impl RusshConnector {
 #[async_trait]
 impl Connect for RusshConnector {
     async fn connect(&self, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, ShellError> {
-        let limit = self.options.connect_timeout;
-        let late = || ShellError::NoAnswer {
-            host: target.host.clone(),
-            port: target.port,
-            limit,
-        };
-        // The socket decides how long this takes, not the deployment's clock.
-        let opened = tokio::time::timeout(limit, Box::pin(self.open(target))).await;
-        Ok(Arc::new(opened.map_err(|_| late())??))
+        self.in_time(target, self.open(target)).await
+    }
+
+    async fn connect_over(
+        &self,
+        target: &SshTarget,
+        stream: Box<dyn ByteStream>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError> {
+        let opening = self.open_over(target, stream, None);
+        self.in_time(target, opening).await
     }
 }
 

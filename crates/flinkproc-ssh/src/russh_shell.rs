@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use russh::ChannelMsg;
 use russh::client::{Handle, Msg};
-use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,6 +45,8 @@ pub struct RusshShell {
 
 struct Connection {
     handle: Handle<Gate>,
+    /// The connection that this one goes through, kept open for it.
+    _through: Option<RusshShell>,
     sessions: Arc<Semaphore>,
     forwarded: Arc<Semaphore>,
 }
@@ -80,15 +82,34 @@ enum Input {
 }
 
 impl RusshShell {
-    pub(crate) fn new(handle: Handle<Gate>, options: &ConnectOptions) -> Self {
+    pub(crate) fn new(
+        handle: Handle<Gate>,
+        options: &ConnectOptions,
+        through: Option<Self>,
+    ) -> Self {
         let connection = Connection {
             handle,
+            _through: through,
             sessions: Arc::new(Semaphore::new(options.sessions.max(1))),
             forwarded: Arc::new(Semaphore::new(options.forwarded.max(1))),
         };
         Self {
             connection: Arc::new(connection),
         }
+    }
+
+    /// Opens a stream to `host:port` as seen from this host.
+    pub(crate) async fn stream_to(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<ChannelStream<Msg>, russh::Error> {
+        let handle = &self.connection.handle;
+        let from = ("127.0.0.1", 0);
+        let channel = handle
+            .channel_open_direct_tcpip(host, port.into(), from.0, from.1)
+            .await?;
+        Ok(channel.into_stream())
     }
 
     async fn start(

@@ -16,6 +16,7 @@ use crate::command::RemoteCommand;
 use crate::error::ShellError;
 use crate::part_file::{PartFile, cannot_read, cannot_write};
 use crate::shell::{
+    ByteStream,
     Connect, Content, ExitStatus, FileMode, Forward, Output, ProcessEvent, RemoteProcess,
     RemoteShell, SshTarget,
 };
@@ -325,6 +326,15 @@ impl Connect for ScriptedConnector {
         targets.push(target.clone());
         let scripted = || -> Arc<dyn RemoteShell> { Arc::new(self.shell.clone()) };
         Ok(self.instead.clone().unwrap_or_else(scripted))
+    }
+
+    /// As `connect`: the stream is dropped.
+    async fn connect_over(
+        &self,
+        target: &SshTarget,
+        _: Box<dyn ByteStream>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError> {
+        self.connect(target).await
     }
 }
 

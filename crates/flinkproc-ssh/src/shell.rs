@@ -4,9 +4,11 @@ use std::fmt::{self, Debug};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::command::RemoteCommand;
 use crate::error::ShellError;
@@ -18,7 +20,19 @@ use crate::known_hosts::HostKeyPolicy;
 pub trait Connect: Debug + Send + Sync + 'static {
     /// Opens a connection to `target`. Dropping the shell closes it; what it started with `setsid` lives on.
     async fn connect(&self, target: &SshTarget) -> Result<Arc<dyn RemoteShell>, ShellError>;
+
+    /// The same over a stream that leads to the target's SSH server already, such as one through Identity-Aware Proxy. The
+    /// target's host and port are names then, and its jumps are not made.
+    async fn connect_over(
+        &self,
+        target: &SshTarget,
+        stream: Box<dyn ByteStream>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError>;
 }
+
+/// A stream of bytes, both ways.
+pub trait ByteStream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin + ?Sized> ByteStream for T {}
 
 /// A place to connect to.
 #[derive(Clone, Debug)]
@@ -33,6 +47,11 @@ pub struct SshTarget {
     pub identity: Identity,
     /// Which host keys are believed.
     pub host_keys: HostKeyPolicy,
+    /// Hosts to go through, the first one first; each is entered with its own key and its own host key is judged. Only the last
+    /// one has to know a way to the target.
+    pub jumps: Vec<SshTarget>,
+    /// How long opening the connection may take; the connector's own limit when absent.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// A connection to a host: many commands and files share it, side by side.

@@ -19,13 +19,17 @@ pub(crate) struct GcloudConfiguration {
     pub(crate) zone: Option<String>,
 }
 
+/// The directory in which gcloud keeps everything.
+pub(crate) fn directory(environment: &Environment) -> PathBuf {
+    let own = environment.path("CLOUDSDK_CONFIG");
+    own.unwrap_or_else(|| environment.home().join(".config/gcloud"))
+}
+
 impl GcloudConfiguration {
     /// Reads the active configuration; empty where gcloud was never set up.
     #[must_use]
     pub(crate) fn read(environment: &Environment) -> Self {
-        let directory: PathBuf = environment
-            .path("CLOUDSDK_CONFIG")
-            .unwrap_or_else(|| environment.home().join(".config/gcloud"));
+        let directory = directory(environment);
         let active = environment
             .text("CLOUDSDK_ACTIVE_CONFIG_NAME")
             .map(str::to_owned);

@@ -7,7 +7,7 @@ use flinkproc_core::FailureKind;
 use flinkproc_patterns::{Deployment, EventKind, Handle, Interrupt, Started, Verdict};
 use flinkproc_plan::JobPlan;
 use flinkproc_rest::{ApplicationState, FinalStatus};
-use flinkproc_ssh::{Connect, RemoteShell, ShellError, SshTarget};
+use flinkproc_ssh::{ByteStream, Connect, RemoteShell, ShellError, SshTarget};
 use flinkproc_submit::contract::FakeMaster;
 use flinkproc_submit::{Script, SshMethod, SubmissionMethod};
 
@@ -20,6 +20,14 @@ struct ToMaster(Arc<dyn RemoteShell>);
 #[async_trait]
 impl Connect for ToMaster {
     async fn connect(&self, _: &SshTarget) -> Result<Arc<dyn RemoteShell>, ShellError> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    async fn connect_over(
+        &self,
+        _: &SshTarget,
+        _: Box<dyn ByteStream>,
+    ) -> Result<Arc<dyn RemoteShell>, ShellError> {
         Ok(Arc::clone(&self.0))
     }
 }

@@ -194,12 +194,12 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
        3. create-cluster  create the cluster flink-etl-1 (image 2.2)
                             makes projects/my-project/regions/europe-west4/clusters/flink-etl-1
        4. enter           enter its master as ada with a new key that is valid for 7h
-                            makes an entry in the metadata of flink-etl-1-m, taken out at the end
+                            makes a key in the OS Login profile or the metadata of flink-etl-1-m, taken out at the end
        5. submit          submit my etl in per-job mode by ssh
                             makes a YARN application with the tag flinkproc-etl-1-1
        6. watch           watch it to its end, at most 6h in all
        7. save-logs       bring the logs home
-       8. leave-machine   take the key out of flink-etl-1-m
+       8. leave-machine   take the key out again
        9. delete-cluster  delete the cluster
       10. fetch-result    fetch and show gs://my-bucket/flinkproc/deployments/etl-1/output/
 
@@ -232,8 +232,9 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
       job.method                   = ssh (built-in)
       job.mode                     = per-job (Flink 1.17.0 of image 2.2)
       job.name                     = my etl (job.script)
+      ssh.access                   = auto (built-in)
+      ssh.config                   = false (built-in)
       ssh.identity                 = ephemeral (built-in)
-      ssh.internal_address         = false (cluster.internal_ip_only)
       ssh.key_ttl                  = 7h (watch.deadline and an hour)
       ssh.port                     = 22 (built-in)
       ssh.user                     = ada (the user who runs flinkproc)
@@ -635,12 +636,12 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
        3. create-cluster  create the cluster flink-etl-1 (image sandbox-1.20)
                             makes projects/flinkproc-sandbox/regions/us-central1/clusters/flink-etl-1
        4. enter           enter its master as ada with a new key that is valid for 7h
-                            makes an entry in the metadata of flink-etl-1-m, taken out at the end
+                            makes a key in the OS Login profile or the metadata of flink-etl-1-m, taken out at the end
        5. submit          submit my etl in per-job mode by ssh
                             makes a YARN application with the tag flinkproc-etl-1-1
        6. watch           watch it to its end, at most 6h in all
        7. save-logs       bring the logs home
-       8. leave-machine   take the key out of flink-etl-1-m
+       8. leave-machine   take the key out again
        9. delete-cluster  delete the cluster
 
     Cluster
@@ -673,8 +674,9 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
       job.method                   = ssh (built-in)
       job.mode                     = per-job (Flink 1.20 of image sandbox-1.20)
       job.name                     = my etl (job.script)
+      ssh.access                   = internal (sandbox)
+      ssh.config                   = false (built-in)
       ssh.identity                 = ephemeral (built-in)
-      ssh.internal_address         = false (cluster.internal_ip_only)
       ssh.key_ttl                  = 7h (watch.deadline and an hour)
       ssh.port                     = 2222 (sandbox)
       ssh.user                     = ada (the user who runs flinkproc)
@@ -763,8 +765,9 @@ fn what_nobody_wrote_is_noted_with_its_source() {
     job.method = ssh (built-in)
     job.mode = per-job (Flink 1.17.0 of image 2.2)
     job.name = my etl (job.script)
+    ssh.access = auto (built-in)
+    ssh.config = false (built-in)
     ssh.identity = ephemeral (built-in)
-    ssh.internal_address = false (cluster.internal_ip_only)
     ssh.key_ttl = 7h (watch.deadline and an hour)
     ssh.port = 22 (built-in)
     ssh.user = ada (the user who runs flinkproc)

@@ -17,7 +17,44 @@ pub struct SshSpec {
     pub identity: Option<String>,
     /// How long an ephemeral key is valid; by default the deadline and an hour.
     pub key_ttl: Option<Span>,
-    /// Whether the master's internal address is used even if it has an external one; by default as
-    /// `cluster.internal_ip_only`.
-    pub internal_address: Option<bool>,
+    /// The way to the master: `auto` (its external address where it has one, else Identity-Aware Proxy), `external`, `internal`
+    /// (for callers inside its network), or `iap`. By default `auto`.
+    pub access: Option<AccessSpec>,
+    /// Whether your `~/.ssh/config` is followed: `HostName`, `Port`, `User`, `IdentityFile`, `ConnectTimeout` and `ProxyJump` of the
+    /// master, by its machine's name; what this section says goes before it. By default false.
+    pub config: Option<bool>,
+}
+
+/// The way to the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessSpec {
+    /// Its external address where it has one, else Identity-Aware Proxy.
+    #[default]
+    Auto,
+    /// Its external address.
+    External,
+    /// Its internal address.
+    Internal,
+    /// Identity-Aware Proxy.
+    Iap,
+}
+
+impl AccessSpec {
+    /// The word for it, as it is written in the spec.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::External => "external",
+            Self::Internal => "internal",
+            Self::Iap => "iap",
+        }
+    }
+}
+
+impl std::fmt::Display for AccessSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

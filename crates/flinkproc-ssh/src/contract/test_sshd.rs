@@ -178,6 +178,8 @@ impl TestSshd {
             user: self.user.clone(),
             identity,
             host_keys: HostKeyPolicy::exactly(vec![self.host_key.clone()]),
+            jumps: Vec::new(),
+            connect_timeout: None,
         }
     }
 }

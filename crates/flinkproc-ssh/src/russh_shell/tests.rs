@@ -447,6 +447,8 @@ async fn a_broken_connection_says_whether_the_command_may_have_run() {
         user: "anyone".to_owned(),
         identity: Identity::Ephemeral(EphemeralKey::generate().expect("key")),
         host_keys: HostKeyPolicy::pinned(folder.path().join("known_hosts"), "faulty"),
+        jumps: Vec::new(),
+        connect_timeout: None,
     };
     let shell = RusshConnector::default()
         .connect(&target)

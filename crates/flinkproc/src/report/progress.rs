@@ -230,7 +230,7 @@ fn tell(what: &EventKind, now: Timestamp) -> Option<String> {
                 .unwrap_or_default();
             format!("  cluster {} is {}{detail}", cluster.name, word(state))
         }
-        EventKind::Connected { host } => format!("  connected to the master at {host}"),
+        EventKind::Connected { host, way } => format!("  connected to the master at {host}, {way}"),
         EventKind::Disconnected { why } => {
             format!("  the connection broke ({why}); connecting again, nothing is lost")
         }
