@@ -3,6 +3,7 @@
 //! Both go to the same emulators and the same OpenSSH server, in turn, after a warm-up. Linux only: costs are what the
 //! kernel counted for a process tree. See `docs/bench.md`.
 
+mod emulator;
 mod events;
 mod figures;
 mod first;
@@ -11,6 +12,7 @@ mod notice;
 mod overhead;
 mod sandbox;
 mod servers;
+mod storage;
 mod upload;
 mod workplace;
 
@@ -49,8 +51,12 @@ enum Part {
     Overhead,
     /// How soon the end of an operation and of a job is noticed.
     Notice,
+    /// The Dataproc emulator alone.
+    Emulator,
     /// One GiB, and many small files.
     Upload,
+    /// One GiB into the storage emulator and out again.
+    Storage,
     /// A deployment on real YARN and Flink whose parts are cached.
     Sandbox,
 }
@@ -70,8 +76,14 @@ pub(crate) fn bench(options: &Options) -> Result<(), String> {
     if chosen(Part::Notice) {
         notice::measure(&workplace, runs, &mut figures)?;
     }
+    if chosen(Part::Emulator) {
+        emulator::measure(&workplace, runs, &mut figures)?;
+    }
     if chosen(Part::Upload) {
         upload::measure(&workplace, runs, &mut figures)?;
+    }
+    if chosen(Part::Storage) {
+        storage::measure(&workplace, &mut figures)?;
     }
     if chosen(Part::Sandbox) {
         sandbox::measure(&workplace, &mut figures)?;

@@ -37,6 +37,17 @@ impl Figures {
         );
     }
 
+    /// A number of calls a second that has to be at least so large.
+    pub(crate) fn at_least_rate(&mut self, what: &str, target: f64, found: f64) {
+        let show = |value: f64| format!("{value:.0} a second");
+        self.add(
+            what,
+            format!("≥ {}", show(target)),
+            show(found),
+            found >= target,
+        );
+    }
+
     /// A figure without a target.
     pub(crate) fn note(&mut self, what: &str, found: impl Into<String>) {
         let (what, found) = (what.to_owned(), found.into());

@@ -103,7 +103,7 @@ impl Kind {
 }
 
 /// Writes a file of bytes that look random (xorshift), so that nothing can be spared on them.
-fn fill(path: &Path, size: usize, seed: u64) -> Result<(), String> {
+pub(crate) fn fill(path: &Path, size: usize, seed: u64) -> Result<(), String> {
     let mut file = BufWriter::new(File::create(path).map_err(text)?);
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for _ in 0..size / 8 {
