@@ -76,6 +76,14 @@ pub enum SandboxError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of fault rules is not what it should be.
+    #[error("{} is no list of fault rules", path.display())]
+    FaultRules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
     /// Processes are left that could not be ended.
     #[error("processes could not be ended: {pids:?}")]
     LeftOver {
@@ -150,6 +158,7 @@ impl Explain for SandboxError {
             Self::JobFile { .. } => "SBX011",
             Self::JobBody { .. } => "SBX012",
             Self::Stopped { .. } => "SBX013",
+            Self::FaultRules { .. } => "SBX014",
         })
     }
 
@@ -160,7 +169,8 @@ impl Explain for SandboxError {
             | Self::Bucket { .. }
             | Self::JobFile { .. }
             | Self::JobBody { .. }
-            | Self::Stopped { .. } => FailureKind::Input,
+            | Self::Stopped { .. }
+            | Self::FaultRules { .. } => FailureKind::Input,
             Self::NoAddress { .. } => FailureKind::Capacity,
             _ => FailureKind::Cluster,
         }
@@ -194,6 +204,9 @@ impl Explain for SandboxError {
             }
             Self::NotServed { .. } => {
                 "both servers listen on a free port of 127.0.0.1: see whether the loopback network is up".to_owned()
+            }
+            Self::FaultRules { .. } => {
+                "write a JSON list, such as [{\"path\": \"*/clusters\", \"effect\": {\"answer\": {\"status\": 503}}}]".to_owned()
             }
             Self::LeftOver { pids } => {
                 let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();

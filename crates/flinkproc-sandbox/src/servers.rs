@@ -1,11 +1,12 @@
 //! The two servers in front of a sandbox's clusters: Cloud Storage, and everything else that a deployment calls.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dataproc_emulator::runtime::ClusterRuntime;
-use dataproc_emulator::{Emulator, EmulatorOptions};
+use dataproc_emulator::{Emulator, EmulatorOptions, FaultRule};
 use flinkproc_core::{BucketName, Secret};
 
 use crate::error::SandboxError;
@@ -24,6 +25,8 @@ pub struct ServerOptions {
     pub token: Option<Secret<String>>,
     /// The login name of the machines, which OS Login gives every account; derived from the account when `None`.
     pub login_user: Option<String>,
+    /// A file of rules by which calls go wrong, as JSON; each server takes those that it knows.
+    pub faults: Option<PathBuf>,
 }
 
 /// Both servers.
@@ -40,6 +43,8 @@ impl Servers {
         folder: &Path,
         runtime: impl FnOnce(&str) -> R,
     ) -> Result<(Self, Arc<R>), SandboxError> {
+        let rules = options.faults.as_deref().map(Rules::read).transpose()?;
+        let rules = rules.unwrap_or_default();
         let root = options.storage.clone();
         let root = root.unwrap_or_else(|| folder.join("storage"));
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -47,6 +52,7 @@ impl Servers {
         if let Some(token) = &options.token {
             wish = wish.token(token.reveal());
         }
+        wish = wish.faults(rules.storage);
         let storage = gcs_emulator::Emulator::start(wish)
             .await
             .map_err(|error| not_served("storage server", error))?;
@@ -58,9 +64,13 @@ impl Servers {
             wish = wish.token(token.reveal());
         }
         wish.login_user = options.login_user.clone();
+        wish.ca_folder = Some(folder.to_owned());
         let api = Emulator::start(runtime.clone(), wish)
             .await
             .map_err(|error| not_served("Dataproc API", error))?;
+        for rule in rules.api {
+            api.faults().add(rule);
+        }
         Ok((Self { storage, api }, runtime))
     }
 
@@ -72,6 +82,36 @@ impl Servers {
                 detail: failure.to_string(),
             }),
         }
+    }
+}
+
+/// Fault rules of both servers: the effects on answers are the same, those on clusters the API's alone.
+#[derive(Debug, Default)]
+struct Rules {
+    api: Vec<FaultRule>,
+    storage: Vec<gcs_emulator::FaultRule>,
+}
+
+impl Rules {
+    fn read(path: &Path) -> Result<Self, SandboxError> {
+        let text = fs::read(path).map_err(SandboxError::file("read the fault rules", path))?;
+        let wrong = |source| SandboxError::FaultRules {
+            path: path.to_owned(),
+            source,
+        };
+        let values: Vec<serde_json::Value> = serde_json::from_slice(&text).map_err(wrong)?;
+        let mut rules = Self::default();
+        for value in values {
+            rules
+                .storage
+                .extend(serde_json::from_value::<gcs_emulator::FaultRule>(
+                    value.clone(),
+                ));
+            rules
+                .api
+                .push(serde_json::from_value(value).map_err(wrong)?);
+        }
+        Ok(rules)
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) const ZONE: &str = "local-sandbox1-a";
 /// The bucket of a sandbox where a spec names none; a plan takes the same.
 pub(crate) const BUCKET: &str = "flinkproc-sandbox";
 
+/// Whose the calls into a sandbox are.
+pub(crate) const ACCOUNT: &str = "sandbox@flinkproc-sandbox.iam.gserviceaccount.com";
+
 /// What a plan has to know of the sandbox before it runs.
 pub(crate) fn facts() -> SandboxFacts {
     SandboxFacts {

@@ -57,10 +57,8 @@ pub(crate) struct Record {
     pub(crate) dataproc: String,
     pub(crate) compute: String,
     pub(crate) storage: String,
-    /// Host and port of the metadata server.
-    pub(crate) metadata: Option<String>,
     /// The address of the tunnel into machines, and the authority that its certificate is signed by.
-    pub(crate) iap: Option<Tunnel>,
+    pub(crate) iap: Tunnel,
     /// The port of OpenSSH's server on every master, where there are machines.
     pub(crate) ssh_port: Option<u16>,
     pub(crate) login_user: String,
@@ -100,6 +98,10 @@ impl Record {
             dataproc: Some(self.dataproc.clone()),
             compute: Some(self.compute.clone()),
             storage: Some(self.storage.clone()),
+            iap: Some(self.iap.url.clone()),
+            iap_ca: Some(self.iap.ca_file.clone()),
+            // Nobody could be asked whose the token is.
+            account: Some(super::ACCOUNT.to_owned()),
             anonymous: token.is_none(),
             token,
             ..Endpoints::default()

@@ -11,7 +11,7 @@ use flinkproc_sandbox::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::record::{Kind, Record, Wish, read_token};
+use super::record::{Kind, Record, Tunnel, Wish, read_token};
 use super::shelf::Place;
 use super::teller::Teller;
 use super::{BUCKET, environment};
@@ -83,7 +83,7 @@ impl Served {
         state: &Path,
         progress: ProgressSink,
     ) -> Result<Self, Problem> {
-        let servers = servers(wish)?;
+        let servers = servers(app, wish)?;
         let clock = Arc::new(SystemClock);
         let served = if wish.kind == Kind::Real {
             let mut options = SandboxOptions::new(environment(&app.environment), state, clock);
@@ -125,8 +125,10 @@ impl Served {
             dataproc: api.url(),
             compute: api.url(),
             storage,
-            metadata: None,
-            iap: None,
+            iap: Tunnel {
+                url: api.iap().url(),
+                ca_file: api.iap().ca_file().to_owned(),
+            },
             ssh_port: (wish.kind != Kind::ControlPlane).then(ssh_port),
             login_user: app.environment.login_user(),
             folder: folder.to_owned(),
@@ -142,11 +144,13 @@ impl Served {
     }
 }
 
-fn servers(wish: &Wish) -> Result<ServerOptions, AppError> {
+fn servers(app: &App, wish: &Wish) -> Result<ServerOptions, AppError> {
     let mut servers = ServerOptions::default();
     servers.port = wish.port;
     servers.storage_port = wish.storage_port;
     servers.storage = wish.storage_root.clone();
+    servers.faults = wish.faults.clone();
+    servers.login_user = Some(app.environment.login_user());
     servers.token = wish.token_file.as_deref().map(read_token).transpose()?;
     Ok(servers)
 }

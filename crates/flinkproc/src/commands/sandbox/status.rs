@@ -108,12 +108,7 @@ pub(super) fn places(record: &Record) -> String {
         line("Compute Engine", &record.compute);
     }
     line("Cloud Storage", &record.storage);
-    if let Some(metadata) = &record.metadata {
-        line("metadata server", metadata);
-    }
-    if let Some(iap) = &record.iap {
-        line("IAP", &iap.url);
-    }
+    line("IAP", &record.iap.url);
     if let Some(port) = record.ssh_port {
         line("SSH", &format!("port {port}, as {}", record.login_user));
     }

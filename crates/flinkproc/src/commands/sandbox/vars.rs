@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::App;
 use crate::args::{Vars, VarsForm};
 use crate::report::Problem;
-use crate::sandbox::{BUCKET, Kind, PROJECT, REGION, Record, ZONE};
+use crate::sandbox::{ACCOUNT, BUCKET, Kind, PROJECT, REGION, Record, ZONE};
 
 /// Prints them.
 pub(crate) fn run(app: &App, args: &Vars) -> Result<u8, Problem> {
@@ -75,6 +75,8 @@ fn of(record: &Record) -> Vec<(&'static str, String)> {
         ("FLINKPROC_DATAPROC_ENDPOINT", api.clone()),
         ("FLINKPROC_COMPUTE_ENDPOINT", record.compute.clone()),
         ("FLINKPROC_STORAGE_ENDPOINT", storage.clone()),
+        ("FLINKPROC_OS_LOGIN_ENDPOINT", api.clone()),
+        ("FLINKPROC_ACCOUNT", ACCOUNT.to_owned()),
         ("FLINKPROC_PROJECT", PROJECT.to_owned()),
         ("FLINKPROC_REGION", REGION.to_owned()),
         ("FLINKPROC_BUCKET", BUCKET.to_owned()),
@@ -85,13 +87,9 @@ fn of(record: &Record) -> Vec<(&'static str, String)> {
     if record.wish.kind == Kind::Real {
         vars.push(("FLINKPROC_IMAGE", "sandbox-1.20".to_owned()));
     }
-    if let Some(metadata) = &record.metadata {
-        vars.push(("GCE_METADATA_HOST", metadata.clone()));
-    }
-    if let Some(iap) = &record.iap {
-        let ca = iap.ca_file.display().to_string();
-        vars.push(("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", ca));
-    }
+    let ca = record.iap.ca_file.display().to_string();
+    vars.push(("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", ca));
+    vars.push(("FLINKPROC_IAP_ENDPOINT", record.iap.url.clone()));
     match &record.wish.token_file {
         None => {
             vars.push(("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".to_owned()));
