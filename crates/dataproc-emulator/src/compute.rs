@@ -1,67 +1,25 @@
 //! The calls of Compute Engine that a deployment makes: machines, their metadata, and whose keys may enter.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use http::header;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use crate::clock::real_sleep;
 use crate::clusters::read_json;
+use crate::compute_list::{ComputeQuery, list};
 use crate::failure::{ApiFailure, Code};
-use crate::machines::{MachineRecord, Metadata, number};
+use crate::machines::{MachineRecord, Metadata};
 use crate::resource::project_number;
 use crate::service::{ClusterRecord, Service};
 
-/// How long `wait` waits for an operation.
-const WAIT: Duration = Duration::from_secs(120);
-
-/// An operation of Compute Engine.
-#[derive(Debug)]
-pub(crate) struct ComputeOperation {
-    path: String,
-    kind: &'static str,
-    target: String,
-    begun: Timestamp,
-    ended: Option<Timestamp>,
-}
-
-impl ComputeOperation {
-    fn json(&self, base: &str) -> Value {
-        let (place, name) = self.path.rsplit_once("/operations/").unwrap_or_default();
-        let mut operation = json!({
-            "kind": "compute#operation",
-            "id": number(&self.path).to_string(),
-            "name": name,
-            "operationType": self.kind,
-            "targetLink": format!("{base}/{}", self.target),
-            "targetId": number(&self.target).to_string(),
-            "status": if self.ended.is_some() { "DONE" } else { "RUNNING" },
-            "progress": if self.ended.is_some() { 100 } else { 0 },
-            "insertTime": self.begun.to_string(),
-            "startTime": self.begun.to_string(),
-            "selfLink": format!("{base}/{}", self.path),
-        });
-        if let Some((_, zone)) = place.rsplit_once("/zones/") {
-            operation["zone"] = json!(format!("{base}/{place}"));
-            tracing::trace!(zone, "an operation of a zone");
-        }
-        if let Some(ended) = self.ended {
-            operation["endTime"] = json!(ended.to_string());
-        }
-        operation
-    }
-}
-
 /// Where links of an answer point: the address that the client used.
-fn base(headers: &HeaderMap) -> String {
+pub(crate) fn base(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
     format!(
         "http://{}/compute/v1",
@@ -69,12 +27,12 @@ fn base(headers: &HeaderMap) -> String {
     )
 }
 
-fn not_found(path: &str) -> ApiFailure {
+pub(crate) fn not_found(path: &str) -> ApiFailure {
     let message = format!("The resource '{path}' was not found");
     ApiFailure::new(Code::NotFound, message).of_compute("notFound")
 }
 
-type InZone = Path<(String, String, String)>;
+pub(crate) type InZone = Path<(String, String, String)>;
 
 fn instance_path(project: &str, zone: &str, name: &str) -> String {
     format!("projects/{project}/zones/{zone}/instances/{name}")
@@ -100,23 +58,40 @@ pub(crate) async fn instance(
 pub(crate) async fn instances(
     State(service): State<Arc<Service>>,
     Path((project, zone)): Path<(String, String)>,
+    Query(query): Query<ComputeQuery>,
     headers: HeaderMap,
-) -> Json<Value> {
+) -> Result<Json<Value>, ApiFailure> {
     let base = base(&headers);
-    let state = service.lock();
-    let clusters = state
-        .clusters
-        .values()
-        .filter(|record| record.facts.project == project && record.facts.zone == zone);
-    let items: Vec<Value> = clusters
-        .flat_map(|record| record.machines.iter().map(move |m| (record, m)))
-        .map(|(record, machine)| instance_json(record, machine, &base))
-        .collect();
-    Json(json!({
-        "kind": "compute#instanceList",
-        "id": format!("projects/{project}/zones/{zone}/instances"),
-        "items": items,
-    }))
+    let all = service.instances(&project, Some(&zone), &base);
+    let items = all.into_iter().map(|(_, instance)| instance);
+    let id = format!("projects/{project}/zones/{zone}/instances");
+    list("compute#instanceList", &id, &base, items, &query).map(Json)
+}
+
+/// `GET …/projects/PROJECT/aggregated/instances`: by zone.
+pub(crate) async fn all_instances(
+    State(service): State<Arc<Service>>,
+    Path(project): Path<String>,
+    Query(query): Query<ComputeQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiFailure> {
+    let base = base(&headers);
+    let all = service.instances(&project, None, &base);
+    let items = all.into_iter().map(|(_, instance)| instance);
+    let id = format!("projects/{project}/aggregated/instances");
+    let mut answer = list("compute#instanceAggregatedList", &id, &base, items, &query)?;
+    let mut zones = Map::new();
+    for instance in answer["items"].as_array().into_iter().flatten() {
+        let zone = instance["zone"].as_str().unwrap_or_default();
+        let zone = zone.rsplit('/').next().unwrap_or_default();
+        let zone = zones.entry(format!("zones/{zone}"));
+        let zone = zone.or_insert_with(|| json!({"instances": []}));
+        if let Some(instances) = zone["instances"].as_array_mut() {
+            instances.push(instance.clone());
+        }
+    }
+    answer["items"] = Value::Object(zones);
+    Ok(Json(answer))
 }
 
 fn instance_json(record: &ClusterRecord, machine: &MachineRecord, base: &str) -> Value {
@@ -168,6 +143,55 @@ fn instance_json(record: &ClusterRecord, machine: &MachineRecord, base: &str) ->
         "selfLink": format!("{zone}/instances/{}", machine.name),
         "labels": facts.labels,
     })
+}
+
+/// The query of `serialPort`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SerialQuery {
+    port: String,
+    start: String,
+}
+
+/// `GET …/zones/ZONE/instances/NAME/serialPort`: what a machine says of itself at its start.
+pub(crate) async fn serial_port(
+    State(service): State<Arc<Service>>,
+    Path((project, zone, name)): InZone,
+    Query(query): Query<SerialQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiFailure> {
+    let path = instance_path(&project, &zone, &name);
+    let refuse = |message: &str| Err(ApiFailure::invalid(message).of_compute("invalid"));
+    let mut state = service.lock();
+    let (_, record, at) = state
+        .machine(&project, &zone, &name)
+        .ok_or_else(|| not_found(&path))?;
+    let machine = record.machines.get(at).ok_or_else(|| not_found(&path))?;
+    let said = match query.port.as_str() {
+        "" | "1" => format!(
+            "{name} sshd: listening\r\n{}{name} login: ",
+            machine
+                .host_keys
+                .iter()
+                .fold(String::new(), |text, key| text + key + "\r\n"),
+        ),
+        "2" | "3" | "4" => String::new(),
+        _ => return refuse("Invalid value for field 'port'"),
+    };
+    let start = match query.start.as_str() {
+        "" => 0,
+        start => match start.parse::<usize>() {
+            Ok(start) => start.min(said.len()),
+            Err(_) => return refuse("Invalid value for field 'start'"),
+        },
+    };
+    Ok(Json(json!({
+        "kind": "compute#serialPortOutput",
+        "contents": said.get(start..).unwrap_or_default(),
+        "start": start.to_string(),
+        "next": said.len().to_string(),
+        "selfLink": format!("{}/{path}/serialPort", base(&headers)),
+    })))
 }
 
 /// `POST …/zones/ZONE/instances/NAME/setMetadata`
@@ -297,101 +321,25 @@ pub(crate) async fn guest_attributes(
     })))
 }
 
-/// `GET …/zones/ZONE/operations/NAME`
-pub(crate) async fn zone_operation(
-    State(service): State<Arc<Service>>,
-    Path((project, zone, name)): InZone,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiFailure> {
-    let path = format!("projects/{project}/zones/{zone}/operations/{name}");
-    service.compute_operation(&path, &base(&headers)).map(Json)
-}
-
-/// `POST …/zones/ZONE/operations/NAME/wait`
-pub(crate) async fn wait_zone_operation(
-    State(service): State<Arc<Service>>,
-    Path((project, zone, name)): InZone,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiFailure> {
-    let path = format!("projects/{project}/zones/{zone}/operations/{name}");
-    service.wait_compute(&path, &base(&headers)).await.map(Json)
-}
-
-/// `GET …/global/operations/NAME`
-pub(crate) async fn global_operation(
-    State(service): State<Arc<Service>>,
-    Path((project, name)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiFailure> {
-    let path = format!("projects/{project}/global/operations/{name}");
-    service.compute_operation(&path, &base(&headers)).map(Json)
-}
-
-/// `POST …/global/operations/NAME/wait`
-pub(crate) async fn wait_global_operation(
-    State(service): State<Arc<Service>>,
-    Path((project, name)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiFailure> {
-    let path = format!("projects/{project}/global/operations/{name}");
-    service.wait_compute(&path, &base(&headers)).await.map(Json)
-}
-
 impl Service {
-    /// Writes an operation down that ends when the runtime has the keys.
-    fn admit_in_background(
-        self: &Arc<Self>,
-        place: &str,
-        kind: &'static str,
-        target: String,
+    /// Every machine of a project, by zone and name.
+    fn instances(
+        &self,
+        project: &str,
+        zone: Option<&str>,
         base: &str,
-    ) -> Value {
-        let path = format!("{place}/operations/operation-{}", Uuid::new_v4());
-        let operation = ComputeOperation {
-            path: path.clone(),
-            kind,
-            target,
-            begun: self.clock.now(),
-            ended: None,
-        };
-        let answer = operation.json(base);
-        self.lock()
-            .compute_operations
-            .insert(path.clone(), operation);
-        let service = Arc::clone(self);
-        tokio::spawn(async move {
-            service.admit_keys().await;
-            let now = service.clock.now();
-            if let Some(operation) = service.lock().compute_operations.get_mut(&path) {
-                operation.ended = Some(now);
-            }
-            service.changed.notify_waiters();
-        });
-        answer
-    }
-
-    fn compute_operation(&self, path: &str, base: &str) -> Result<Value, ApiFailure> {
+    ) -> BTreeMap<(String, String), Value> {
         let state = self.lock();
-        let operation = state.compute_operations.get(path);
-        operation
-            .map(|o| o.json(base))
-            .ok_or_else(|| not_found(path))
-    }
-
-    async fn wait_compute(&self, path: &str, base: &str) -> Result<Value, ApiFailure> {
-        let limit = real_sleep(WAIT);
-        tokio::pin!(limit);
-        loop {
-            let changed = self.changed.notified();
-            let operation = self.compute_operation(path, base)?;
-            if operation["status"] == "DONE" {
-                return Ok(operation);
-            }
-            tokio::select! {
-                () = changed => {}
-                () = &mut limit => return Ok(operation),
-            }
-        }
+        let clusters = state.clusters.values().filter(|record| {
+            record.facts.project == project && zone.is_none_or(|zone| record.facts.zone == zone)
+        });
+        clusters
+            .flat_map(|record| record.machines.iter().map(move |m| (record, m)))
+            .map(|(record, machine)| {
+                let key = (record.facts.zone.clone(), machine.name.clone());
+                (key, instance_json(record, machine, base))
+            })
+            .collect()
     }
 
     /// Hands every machine's present keys to the runtime where they differ from those that it has.

@@ -6,8 +6,15 @@
 //! a real SSH server and a fake `flink`; others bring real parts.
 //!
 //! It refuses to listen beyond loopback, because it asks nobody who they are. It checks no permissions and keeps nothing
-//! when it ends. Calls that it does not know answer 501 with "not emulated"; jobs, autoscaling policies, OS Login and IAP
-//! are among them, and so is `:diagnose`.
+//! when it ends. Calls that it does not know answer 501 with "not emulated".
+//!
+//! The Jobs API runs jobs of the types Pig, PySpark, Hadoop and Flink, and `pyflinkJob` as gcloud's hidden command sends it;
+//! other types answer 501. What their drivers print is in numbered objects of the cluster's bucket while it is printed,
+//! closed by an empty one; without a Cloud Storage it is nowhere. Jobs restart as `scheduling` says, count as work for the
+//! idle timer, and end with their cluster. Details of states, and where the output of a second attempt goes, could not be
+//! seen in the real service: their shape is right, their words are ours. Substates are not told.
+//!
+//! [`FaultRule`]s make chosen calls fail, hang or break off, and clusters run out of stock, fail, vanish or lose machines.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -35,10 +42,11 @@
 //! # }
 //! ```
 //!
-//! Reading order: [`runtime`] is the joint, [`emulator`] starts and stops everything; `routes` says which call goes where;
-//! `clusters`, `operations` and `compute` are the calls, one file for each family of them; `lifecycle`, `update` and
-//! `timers` are what happens to a cluster, `service` is what is known of all; `resource`, `schema`, `filter` and `listing`
-//! read requests, `failure` refuses them; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
+//! Reading order: [`runtime`] is the joint, [`emulator`] starts and stops everything; `routes` says which call goes
+//! where; `clusters`, `jobs`, `operations` and `compute` are the calls, one file for each family of them; `lifecycle`,
+//! `update` and `timers` are what happens to a cluster, `diagnose` and `preemption` too, `storage` is what it writes
+//! to Cloud Storage, `service` is what is known of all; `resource`, `schema`, `filter` and `listing` read requests,
+//! `failure` refuses them; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
 
 pub mod runtime;
 
@@ -47,15 +55,20 @@ pub mod emulator;
 mod server;
 
 mod routes;
+mod routes_around;
 
 mod clusters;
 mod compute;
+mod compute_list;
+mod compute_operations;
+mod compute_places;
 mod iam;
 mod jobs;
 mod operations;
 mod os_login;
 mod os_login_profile;
 mod policies;
+mod quotas;
 mod templates;
 
 mod iap;
@@ -75,8 +88,8 @@ mod preemption;
 mod service;
 mod storage;
 mod timers;
-mod workflow;
 mod update;
+mod workflow;
 
 mod clock;
 mod failure;

@@ -71,7 +71,7 @@ pub(crate) fn answer(entry: &Value, path: &str, format: Format) -> Response {
             flatten(entry, "", &mut lines);
             ("application/text", lines)
         }
-        (false, true) => ("application/text", listing(entry)),
+        (false, true) => ("application/text", listing(entry, path)),
         (false, false) => ("application/text", plain(entry)),
     };
     let mut response = (StatusCode::OK, text).into_response();
@@ -83,7 +83,7 @@ pub(crate) fn answer(entry: &Value, path: &str, format: Format) -> Response {
     response
 }
 
-fn listing(entry: &Value) -> String {
+fn listing(entry: &Value, at: &str) -> String {
     let line = |name: &str, value: &Value| match value {
         Value::Object(_) if name != "token" => format!("{name}/\n"),
         Value::Array(_) if name != "scopes" && name != "aliases" => format!("{name}/\n"),
@@ -94,7 +94,10 @@ fn listing(entry: &Value) -> String {
             let items = items.iter().enumerate();
             items.map(|(n, item)| line(&n.to_string(), item)).collect()
         }
-        Value::Object(fields) => fields.iter().map(|(k, v)| line(&hyphens(k), v)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            fields.map(|(k, v)| line(&shown(k, at), v)).collect()
+        }
         other => plain(other),
     }
 }
@@ -107,7 +110,7 @@ fn flatten(entry: &Value, at: &str, lines: &mut String) {
     match entry {
         Value::Object(fields) => {
             for (key, value) in fields {
-                flatten(value, &below(&hyphens(key)), lines);
+                flatten(value, &below(&shown(key, at)), lines);
             }
         }
         Value::Array(items) => {
@@ -124,6 +127,14 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(|i| plain(i) + "\n").collect(),
         other => other.to_string(),
+    }
+}
+
+/// A name as paths below `at` have it: attributes are called as whoever set them called them.
+fn shown(name: &str, at: &str) -> String {
+    match at.trim_end_matches('/').ends_with("attributes") {
+        true => name.to_owned(),
+        false => hyphens(name),
     }
 }
 
@@ -172,7 +183,8 @@ mod tests {
         let mut lines = String::new();
         flatten(&tree, "", &mut lines);
         assert!(lines.contains("instance/network-interfaces/0/ip 127.0.0.1\n"));
-        let folder = find(&tree, "instance").map(listing);
+        assert!(lines.contains("instance/attributes/myKey 1\n"));
+        let folder = find(&tree, "instance").map(|entry| listing(entry, "instance"));
         assert_eq!(
             folder.as_deref(),
             Some("attributes/\nservice-accounts/\nnetwork-interfaces/\n")

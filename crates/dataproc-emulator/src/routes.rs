@@ -10,7 +10,10 @@ use axum::routing::{delete, get, post};
 
 use crate::failure::{ApiFailure, Code};
 use crate::service::Service;
-use crate::{access, admin, clusters, compute, faults, iam, jobs, operations, os_login, policies, templates};
+use crate::{
+    access, admin, clusters, faults, iam, jobs, operations, policies, quotas, routes_around,
+    templates,
+};
 
 /// Every call that is emulated; fault rules do not reach the emulator's own calls.
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -18,9 +21,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .merge(dataproc())
         .merge(below_both("regions"))
         .merge(below_both("locations"))
-        .merge(compute_engine())
-        .merge(os_login())
-        .merge(iam())
+        .merge(routes_around::around())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn(access::reword))
@@ -96,80 +97,6 @@ fn below_both(place: &str) -> Router<Arc<Service>> {
         )
 }
 
-fn compute_engine() -> Router<Arc<Service>> {
-    const PROJECT: &str = "/compute/v1/projects/{project}";
-    const ZONE: &str = "/compute/v1/projects/{project}/zones/{zone}";
-    Router::new()
-        .route(PROJECT, get(compute::project))
-        .route(
-            &format!("{PROJECT}/setCommonInstanceMetadata"),
-            post(compute::set_common_metadata),
-        )
-        .route(
-            &format!("{PROJECT}/global/operations/{{name}}"),
-            get(compute::global_operation),
-        )
-        .route(
-            &format!("{PROJECT}/global/operations/{{name}}/wait"),
-            post(compute::wait_global_operation),
-        )
-        .route(&format!("{ZONE}/instances"), get(compute::instances))
-        .route(
-            &format!("{ZONE}/instances/{{name}}"),
-            get(compute::instance),
-        )
-        .route(
-            &format!("{ZONE}/instances/{{name}}/setMetadata"),
-            post(compute::set_metadata),
-        )
-        .route(
-            &format!("{ZONE}/instances/{{name}}/getGuestAttributes"),
-            get(compute::guest_attributes),
-        )
-        .route(
-            &format!("{ZONE}/operations/{{name}}"),
-            get(compute::zone_operation),
-        )
-        .route(
-            &format!("{ZONE}/operations/{{name}}/wait"),
-            post(compute::wait_zone_operation),
-        )
-}
-
-fn os_login() -> Router<Arc<Service>> {
-    let versions = ["v1", "v1beta", "v1alpha"];
-    versions.into_iter().fold(Router::new(), |router, version| {
-        let user = format!("/{version}/users/{{user}}");
-        router
-            .route(&user, post(os_login::act))
-            .route(
-                &format!("{user}/loginProfile"),
-                get(os_login::login_profile),
-            )
-            .route(&format!("{user}/sshPublicKeys"), post(os_login::create_key))
-            .route(
-                &format!("{user}/sshPublicKeys/{{fingerprint}}"),
-                get(os_login::get_key)
-                    .patch(os_login::patch_key)
-                    .delete(os_login::delete_key),
-            )
-            .route(
-                &format!("{user}/projects/{{project}}"),
-                post(os_login::provision_account).delete(os_login::delete_account),
-            )
-    })
-}
-
-fn iam() -> Router<Arc<Service>> {
-    let versions = ["v1", "v3"];
-    versions.into_iter().fold(Router::new(), |router, version| {
-        router.route(
-            &format!("/{version}/projects/{{project}}"),
-            get(iam::project).post(iam::act_on_project),
-        )
-    })
-}
-
 fn own() -> Router<Arc<Service>> {
     const OWN: &str = "/emulator/v1";
     Router::new()
@@ -190,6 +117,7 @@ fn own() -> Router<Arc<Service>> {
             &format!("{OWN}/permissions"),
             get(iam::denied).post(iam::deny),
         )
+        .route(&format!("{OWN}/quotas"), post(quotas::set_limit))
 }
 
 /// A call below a known API is one that the real service may have; any other is nobody's.

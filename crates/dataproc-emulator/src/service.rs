@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::autoscaler::Period;
 use crate::clock::EmulatorClock;
-use crate::compute::ComputeOperation;
+use crate::compute_operations::ComputeOperation;
 use crate::emulator::EmulatorOptions;
 use crate::failure::{ApiFailure, Code};
 use crate::faults::Faults;
@@ -26,6 +26,7 @@ use crate::metadata_server::{AccessToken, MetadataServer};
 use crate::operations::{OperationKind, OperationRecord};
 use crate::os_login::Logins;
 use crate::policy::PolicyRecord;
+use crate::quotas::Quotas;
 use crate::runtime::{ClusterFacts, ClusterRuntime};
 use crate::storage::Storage;
 use crate::template::TemplateRecord;
@@ -40,6 +41,7 @@ pub(crate) struct Service {
     /// The login name of every POSIX account, where machines know only one.
     pub(crate) login_user: Option<String>,
     pub(crate) grants: Grants,
+    pub(crate) quotas: Quotas,
     /// What machines get of their metadata servers.
     pub(crate) access_token: AccessToken,
     /// Where those listen.
@@ -210,6 +212,7 @@ impl Service {
             storage_endpoint: options.storage_endpoint,
             login_user: options.login_user,
             grants: Grants::default(),
+            quotas: Quotas::default(),
             access_token: AccessToken::new(options.token.as_deref()),
             metadata_ip: options.listen.ip(),
             guard: options.token.map_or_else(Guard::open, Guard::with_token),

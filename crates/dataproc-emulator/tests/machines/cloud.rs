@@ -19,13 +19,14 @@ pub(crate) struct Cloud {
     pub(crate) runtime: Arc<ScriptedRuntime>,
     pub(crate) client: reqwest::Client,
     pub(crate) keys: TempDir,
+    pub(crate) storage: gcs_emulator::Emulator,
+    _buckets: TempDir,
 }
 
 impl Cloud {
     pub(crate) async fn new(options: ScriptedOptions) -> Self {
-        let emulator = EmulatorOptions::default().storage("http://127.0.0.1:1");
         let metadata = json!({"enable-guest-attributes": "TRUE"});
-        Self::with(options, emulator, metadata).await
+        Self::with(options, EmulatorOptions::default(), metadata).await
     }
 
     /// A cluster `one` whose machines have this metadata.
@@ -35,7 +36,10 @@ impl Cloud {
         metadata: Value,
     ) -> Self {
         let runtime = Arc::new(ScriptedRuntime::new(options));
-        let options = emulator;
+        let buckets = TempDir::new().unwrap();
+        let storage = gcs_emulator::Options::new(buckets.path());
+        let storage = gcs_emulator::Emulator::start(storage).await.unwrap();
+        let options = emulator.storage(storage.url());
         let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
         let keys = TempDir::new().unwrap();
         let key = keys.path().join("id");
@@ -52,6 +56,8 @@ impl Cloud {
             runtime,
             client,
             keys,
+            storage,
+            _buckets: buckets,
         };
         let body =
             json!({"clusterName": "one", "config": {"gceClusterConfig": {"metadata": metadata}}});

@@ -50,8 +50,9 @@ async fn metadata_decides_who_enters_and_until_when() {
     let home = cloud.machine().home();
     let flink = home.parent().unwrap().join("bin/flink");
     let expected = format!(
-        "in\n{}\nhttp://127.0.0.1:1\n{}\n",
+        "in\n{}\n{}\n{}\n",
         home.display(),
+        cloud.storage.url(),
         flink.display()
     );
     assert_eq!(text(&told.stdout), expected, "{}", text(&told.stderr));

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod cloud;
+mod compute;
 mod entry;
 mod iap;
+mod metadata;
 mod os_login;
