@@ -1,5 +1,6 @@
 //! The running emulator: started, looked into and stopped through its handle.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use crate::timers;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How an emulator is started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct EmulatorOptions {
     /// Where it listens; a loopback address, port 0 for any free one.
@@ -45,6 +46,18 @@ pub struct EmulatorOptions {
     pub ca_folder: Option<PathBuf>,
     /// How long a client may take to send the head of a request, and as long again for its body.
     pub patience: Duration,
+}
+
+impl fmt::Debug for EmulatorOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatorOptions")
+            .field("listen", &self.listen)
+            .field("storage_endpoint", &self.storage_endpoint)
+            .field("login_user", &self.login_user)
+            .field("token", &self.token.as_ref().map(|_| "***"))
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for EmulatorOptions {

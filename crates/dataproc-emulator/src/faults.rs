@@ -123,10 +123,11 @@ pub(crate) async fn layer(
     request: Request,
     next: Next,
 ) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let Some(effect) = service.faults.strike(method.as_str(), &path) else {
+    let faults = &service.faults;
+    let Some(effect) = faults.strike(request.method().as_str(), request.uri().path()) else {
         return next.run(request).await;
     };
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     tracing::debug!(%method, path, ?effect, "a fault rule strikes");
     let connection = request.extensions().get::<ConnectInfo<Connection>>();
     let connection = connection.map(|ConnectInfo(connection)| connection.clone());

@@ -1,5 +1,6 @@
 //! What the service itself writes to Cloud Storage: driver output and diagnoses.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,11 +20,20 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of the Cloud Storage that clusters use; plain HTTP, as an emulator speaks it. Clones share connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Storage {
     endpoint: String,
     token: Option<String>,
     client: Client<HttpConnector, Body>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage")
+            .field("endpoint", &self.endpoint)
+            .field("token", &self.token.as_ref().map(|_| "***"))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why something was not written.

@@ -158,6 +158,6 @@ async fn follow(script: &JobScript, output: &DriverOutput) {
         real_sleep(part).await;
     }
     if script.runs_for.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

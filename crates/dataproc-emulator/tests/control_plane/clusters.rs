@@ -1,9 +1,7 @@
 //! The cluster calls over HTTP: states, idempotency, errors, lists, timers and faults.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dataproc_emulator::{
     Emulator, EmulatorOptions, FaultEffect, FaultRule, RuntimeError, ScriptedOptions,
@@ -11,83 +9,7 @@ use dataproc_emulator::{
 };
 use serde_json::{Value, json};
 
-/// An emulator over clusters that are nothing but names, and a client.
-struct Api {
-    emulator: Emulator,
-    runtime: Arc<ScriptedRuntime>,
-    client: reqwest::Client,
-}
-
-const REGION: &str = "v1/projects/p/regions/europe-west1";
-
-impl Api {
-    async fn new() -> Self {
-        Self::over(ScriptedRuntime::without_machines()).await
-    }
-
-    async fn over(runtime: ScriptedRuntime) -> Self {
-        let runtime = Arc::new(runtime);
-        let options = EmulatorOptions::default();
-        let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
-        let client = reqwest::Client::new();
-        Self {
-            emulator,
-            runtime,
-            client,
-        }
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let url = format!("{}/{path}", self.emulator.url());
-        let mut request = self.client.request(method.parse().unwrap(), url);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or_default())
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.send("GET", &format!("{REGION}/{path}"), None).await
-    }
-
-    async fn create(&self, name: &str, config: Value) -> (u16, Value) {
-        let body = json!({"clusterName": name, "projectId": "p", "config": config});
-        self.send("POST", &format!("{REGION}/clusters"), Some(body))
-            .await
-    }
-
-    /// Asks until the operation is done.
-    async fn wait(&self, operation: &Value) -> Value {
-        let name = operation["name"].as_str().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let (status, operation) = self.send("GET", &format!("v1/{name}"), None).await;
-            assert_eq!(status, 200, "{operation}");
-            if operation["done"] == true {
-                return operation;
-            }
-            assert!(Instant::now() < deadline, "{operation}");
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn made(&self, name: &str, config: Value) -> Value {
-        let (status, operation) = self.create(name, config).await;
-        assert_eq!(status, 200, "{operation}");
-        self.wait(&operation).await
-    }
-
-    /// Asks until the cluster is gone.
-    async fn wait_gone(&self, name: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.get(&format!("clusters/{name}")).await.0 != 404 {
-            assert!(Instant::now() < deadline, "{name} is still there");
-            tokio::task::yield_now().await;
-        }
-    }
-}
+use crate::api::{Api, REGION};
 
 #[tokio::test]
 async fn a_cluster_is_made_read_and_deleted() {
@@ -374,7 +296,7 @@ async fn a_cluster_is_stopped_and_started() {
         api.get("clusters/one").await.1["status"]["state"],
         "RUNNING"
     );
-    assert_eq!(verb("diagnose").await.0, 501);
+    assert_eq!(verb("explode").await.0, 501);
 }
 
 #[tokio::test]
