@@ -18,6 +18,9 @@ const CLUSTERS: &str = "/v1/projects/*/regions/*/clusters";
 const OPERATIONS: &str = "/v1/projects/*/regions/*/operations/*";
 
 struct Cloud {
+    /// Diagnoses and driver output go here.
+    storage: gcs_emulator::Emulator,
+    _root: tempfile::TempDir,
     emulator: Emulator,
     runtime: Arc<ScriptedRuntime>,
     api: GoogleDataproc,
@@ -25,13 +28,19 @@ struct Cloud {
 }
 
 async fn cloud() -> Cloud {
+    let root = tempfile::tempdir().expect("a folder");
+    let storage = gcs_emulator::Emulator::start(gcs_emulator::Options::new(root.path())).await;
+    let storage = storage.expect("the storage emulator starts");
     let runtime = Arc::new(ScriptedRuntime::without_machines());
-    let started = Emulator::start(runtime.clone(), EmulatorOptions::default()).await;
+    let options = EmulatorOptions::default().storage(storage.url());
+    let started = Emulator::start(runtime.clone(), options).await;
     let emulator = started.expect("the emulator starts");
     let api = GoogleDataproc::new(Anonymous::new().build(), Some(emulator.url()));
     // Eager: it only shortens the pauses between polls, which have no deadline to fear for days of its time.
     let clock = ManualClock::eager("2026-11-22T12:00:00Z".parse().expect("valid"));
     Cloud {
+        storage,
+        _root: root,
         emulator,
         runtime,
         api,
@@ -62,25 +71,25 @@ const DEADLINE: &str = "2027-11-22T12:00:00Z";
 
 #[tokio::test]
 async fn googles_client_keeps_the_contract() {
-    let Cloud {
-        emulator,
-        api,
-        clock,
-        ..
-    } = cloud().await;
+    let cloud = cloud().await;
+    let (api, clock) = (&cloud.api, &cloud.clock);
     let ground = Ground {
-        clock: &clock,
+        clock,
         project: "my-project".parse().expect("valid"),
         region: "europe-west4".parse().expect("valid"),
         prefix: "google".to_owned(),
         resource: json!({"config": {"gceClusterConfig": {"metadata": {"a": "b"}}}}),
         patience: Span::from_secs(1_000_000),
     };
-    contract::clusters(&api, &ground)
-        .await
-        .expect("the contract holds");
-    assert!(emulator.clusters().is_empty());
-    emulator.stop().await;
+    let kept = contract::clusters(api, &ground).await;
+    kept.expect("the contract of clusters holds");
+    let kept = contract::care(api, &ground).await;
+    kept.expect("the contract of stops, starts and diagnoses holds");
+    let kept = contract::jobs(api, api, &ground).await;
+    kept.expect("the contract of jobs holds");
+    assert!(cloud.emulator.clusters().is_empty());
+    cloud.emulator.stop().await;
+    cloud.storage.stop().await;
 }
 
 #[tokio::test]
@@ -89,6 +98,8 @@ async fn lost_answers_and_bad_polls_make_one_cluster() {
         emulator,
         api,
         clock,
+        storage,
+        _root,
         ..
     } = cloud().await;
     let faults = emulator.faults();
@@ -119,6 +130,7 @@ async fn lost_answers_and_bad_polls_make_one_cluster() {
     assert_eq!(ttl, Some(&json!("600s")));
     assert_eq!(emulator.clusters().len(), 1);
     emulator.stop().await;
+    storage.stop().await;
 }
 
 #[tokio::test]
@@ -129,6 +141,8 @@ async fn a_broken_cluster_is_told_with_its_cause_and_can_be_deleted() {
             runtime,
             api,
             clock,
+            storage,
+            _root,
         } = cloud().await;
         runtime.fail_next_create(failure);
         let request = "create-1".parse().expect("valid");
@@ -153,6 +167,7 @@ async fn a_broken_cluster_is_told_with_its_cause_and_can_be_deleted() {
         assert_eq!(gone, Ok(()));
         assert!(emulator.clusters().is_empty());
         emulator.stop().await;
+        storage.stop().await;
     };
     let detail = "initialization action failed".to_owned();
     check(RuntimeError::Failed { detail }, "DPR012").await;
@@ -162,7 +177,13 @@ async fn a_broken_cluster_is_told_with_its_cause_and_can_be_deleted() {
 
 #[tokio::test]
 async fn an_image_that_is_none_is_not_valid() {
-    let Cloud { emulator, api, .. } = cloud().await;
+    let Cloud {
+        emulator,
+        api,
+        storage,
+        _root,
+        ..
+    } = cloud().await;
     let mut spec = spec();
     spec.resource["config"]["softwareConfig"]["imageVersion"] = json!("9.9-plan9");
     let request = "create-1".parse().expect("valid");
@@ -173,4 +194,5 @@ async fn an_image_that_is_none_is_not_valid() {
     );
     assert!(emulator.clusters().is_empty());
     emulator.stop().await;
+    storage.stop().await;
 }
