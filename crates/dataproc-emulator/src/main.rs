@@ -42,6 +42,9 @@ struct Arguments {
     /// File of fault rules, a JSON list
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// File of fault rules for the Cloud Storage emulator, a JSON list
+    #[arg(long, value_name = "FILE", requires = "storage_root")]
+    storage_faults: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -86,7 +89,12 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut told = Vec::new();
     let mut storage = None;
     if let Some(root) = arguments.storage_root {
-        let started = gcs_emulator::Emulator::start(gcs_emulator::Options::new(root)).await?;
+        let mut storage_options = gcs_emulator::Options::new(root);
+        if let Some(path) = arguments.storage_faults {
+            let rules = gcs_emulator::faults::read_rules(&std::fs::read_to_string(path)?)?;
+            storage_options = storage_options.faults(rules);
+        }
+        let started = gcs_emulator::Emulator::start(storage_options).await?;
         told.push(format!("STORAGE_EMULATOR_HOST={}", started.url()));
         options = options.storage(started.url());
         storage = Some(started);

@@ -352,7 +352,6 @@ async fn rules_come_and_go_by_calls_of_the_emulators_own() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
 async fn the_program_reads_rules_from_a_file() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(br#"[{"method": "GET", "path": "*/clusters", "effect": {"quota": {}}}]"#)

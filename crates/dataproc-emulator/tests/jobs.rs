@@ -140,6 +140,10 @@ impl Api {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every caller makes one for it"
+)]
 fn request(id: &str, change: Value) -> Value {
     let mut job = json!({
         "reference": {"projectId": "p", "jobId": id},
