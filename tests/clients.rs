@@ -23,10 +23,18 @@ mod deployments;
 mod gcloud;
 #[path = "clients/ground.rs"]
 mod ground;
+#[expect(dead_code, reason = "what it offers is shared with other suites")]
+#[path = "support/kernel.rs"]
+mod kernel;
 #[path = "clients/libraries.rs"]
 mod libraries;
 #[path = "clients/python.rs"]
 mod python;
+#[expect(dead_code, reason = "what it offers is shared with other suites")]
+#[path = "support/real.rs"]
+mod real;
+#[path = "clients/real_jobs.rs"]
+mod real_jobs;
 #[path = "clients/recorder.rs"]
 mod recorder;
 #[expect(dead_code, reason = "what it offers is shared with other suites")]

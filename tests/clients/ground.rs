@@ -8,6 +8,9 @@ use tempfile::TempDir;
 use crate::python::{Python, find, left_out};
 use crate::recorder::Recorder;
 
+/// The port of the machines' SSH servers; who is not root may not bind 22.
+pub(crate) const SSH_PORT: u16 = 2222;
+
 /// Services behind recorders, for one client.
 #[derive(Debug)]
 pub(crate) struct Ground {
@@ -39,9 +42,11 @@ impl Ground {
         let objects = objects.await.unwrap();
         let mut options = ScriptedOptions::default();
         options.machines = clusters == Clusters::Machines;
-        options.addresses = Addresses::Own { ssh_port: 2222 };
+        options.addresses = Addresses::Own { ssh_port: SSH_PORT };
         let runtime = Arc::new(ScriptedRuntime::new(options));
-        let options = EmulatorOptions::default().storage(objects.url());
+        let login = ScriptedRuntime::login_user().unwrap();
+        let options = EmulatorOptions::default();
+        let options = options.storage(objects.url()).login_user(login);
         let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
         let api = Recorder::before(&emulator.url(), by, folder.path()).await;
         let storage = Recorder::before(&objects.url(), by, folder.path()).await;

@@ -27,7 +27,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def environment(home):
-    api, storage = os.environ["DATAPROC_EMULATOR"], os.environ["STORAGE_EMULATOR_HOST"]
+    api, storage = (os.environ.get(name, "") for name in ("DATAPROC_EMULATOR", "STORAGE_EMULATOR_HOST"))
+    # What `flinkproc sandbox vars` told, where the services are a sandbox's.
+    told = json.loads(os.environ.get("SANDBOX_VARS", "{}"))
     return {
         "HOME": str(home),
         "PATH": os.environ["PATH"],
@@ -45,6 +47,7 @@ def environment(home):
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"{api}/compute/v1/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_OSLOGIN": f"{api}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{storage}/storage/v1/",
+        **told,
     }
 
 

@@ -84,9 +84,10 @@ def test_a_cluster_stops_starts_and_is_diagnosed(gcloud, dataproc, cluster, tmp_
     assert dataproc(*state).out.strip() == "RUNNING"
 
     told = dataproc("clusters", "diagnose", cluster)
-    place = next(word for word in (told.out + told.err).split() if word.startswith("gs://"))
+    # The report came down as a job's output does; it names the archive.
+    place = next(word for word in told.err.split() if word.endswith(".tar.gz"))
     archive = tmp_path / "diagnosis.tar.gz"
-    gcloud("storage", "cp", place.rstrip(".'"), archive)
+    gcloud("storage", "cp", place, archive)
     with tarfile.open(archive) as held:
         assert held.getnames()
 

@@ -1,10 +1,10 @@
 """Clusters and their operations by `google-cloud-dataproc`."""
 
+import io
 import tarfile
-import tempfile
 
 import pytest
-from google.cloud import dataproc_v1
+from google.cloud import dataproc_v1, storage
 from google.longrunning import operations_pb2
 
 State = dataproc_v1.ClusterStatus.State
@@ -121,12 +121,11 @@ def test_a_diagnosis_leaves_an_archive(clusters, buckets, where, make, name):
     make(name)
     found = clusters.diagnose_cluster(request={**where, "cluster_name": name}).result(timeout=60)
     assert found.output_uri.startswith("gs://")
-    bucket, _, path = found.output_uri.removeprefix("gs://").partition("/")
-    with tempfile.TemporaryFile() as file:
-        buckets.bucket(bucket).blob(path).download_to_file(file)
-        file.seek(0)
-        with tarfile.open(fileobj=file) as archive:
-            assert archive.getnames()
+    report = storage.Blob.from_string(found.output_uri, buckets).download_as_text()
+    place = next(word for word in report.split() if word.startswith("gs://"))
+    archive = storage.Blob.from_string(place.rstrip(".'"), buckets).download_as_bytes()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as held:
+        assert held.getnames()
 
 
 def test_operations_are_listed_read_and_deleted(refused, clusters, where, make, parent, name):

@@ -82,14 +82,23 @@ def test_a_workflow_runs_on_a_chosen_cluster(templates, make, parent, where, clu
 @pytest.mark.parametrize(
     "jobs",
     [
-        [],
         [{**FIRST, "prerequisite_step_ids": ["nowhere"]}],
         [FIRST, FIRST],
         [{**FIRST, "prerequisite_step_ids": ["second"]}, SECOND],
     ],
-    ids=["none", "unknown step", "twice", "circle"],
+    ids=["unknown step", "twice", "circle"],
 )
 def test_what_the_service_refuses(refused, templates, parent, name, jobs):
     broken = {**template(name), "jobs": jobs, "parameters": []}
     with refused("INVALID_ARGUMENT"):
         templates.create_workflow_template(request={"parent": parent, "template": broken})
+
+
+def test_a_template_may_be_half_made_but_not_run(refused, templates, parent, name):
+    made = templates.create_workflow_template(request={"parent": parent, "template": {"id": name}})
+    with refused("INVALID_ARGUMENT"):
+        templates.instantiate_workflow_template(request={"name": made.name})
+    with refused("INVALID_ARGUMENT"):
+        inline = {**template(name), "jobs": [], "parameters": []}
+        templates.instantiate_inline_workflow_template(request={"parent": parent, "template": inline})
+    templates.delete_workflow_template(request={"name": made.name})
