@@ -64,11 +64,15 @@ mod compute_operations;
 mod compute_places;
 mod iam;
 mod jobs;
+mod log_filter;
+mod logging;
 mod operations;
 mod os_login;
 mod os_login_profile;
 mod policies;
 mod quotas;
+mod secrets;
+mod service_usage;
 mod templates;
 
 mod iap;

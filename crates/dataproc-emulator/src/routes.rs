@@ -127,7 +127,8 @@ async fn unknown(request: Request) -> ApiFailure {
     if path.starts_with("/compute/v1/") {
         return ApiFailure::not_emulated(&call).of_compute("notImplemented");
     }
-    if path.starts_with("/v1/projects/") || path.contains("/users/") {
+    let below = ["/v1/projects/", "/v2/", "/v3/"];
+    if below.iter().any(|at| path.starts_with(at)) || path.contains("/users/") {
         return ApiFailure::not_emulated(&call);
     }
     ApiFailure::new(

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::service::Service;
-use crate::{compute, compute_operations, compute_places, iam, os_login};
+use crate::{
+    compute, compute_operations, compute_places, iam, logging, os_login, secrets, service_usage,
+};
 
 /// Every call that is emulated of services other than Dataproc.
 pub(crate) fn around() -> Router<Arc<Service>> {
@@ -14,6 +16,7 @@ pub(crate) fn around() -> Router<Arc<Service>> {
         .merge(compute_engine())
         .merge(os_login())
         .merge(iam())
+        .merge(small_services())
 }
 
 fn compute_engine() -> Router<Arc<Service>> {
@@ -90,6 +93,30 @@ fn compute_engine() -> Router<Arc<Service>> {
         .route(
             &format!("{ZONE}/machineTypes/{{name}}"),
             get(compute_places::machine_type),
+        )
+}
+
+fn small_services() -> Router<Arc<Service>> {
+    const PROJECT: &str = "/v1/projects/{project}";
+    Router::new()
+        .route("/v2/entries:write", post(logging::write))
+        .route("/v2/entries:list", post(logging::list))
+        .route(&format!("{PROJECT}/services"), get(service_usage::list))
+        .route(
+            &format!("{PROJECT}/services/{{name}}"),
+            get(service_usage::get).post(service_usage::act),
+        )
+        .route(
+            &format!("{PROJECT}/secrets"),
+            get(secrets::list).post(secrets::create),
+        )
+        .route(
+            &format!("{PROJECT}/secrets/{{name}}"),
+            get(secrets::get).post(secrets::act).delete(secrets::delete),
+        )
+        .route(
+            &format!("{PROJECT}/secrets/{{name}}/versions/{{version}}"),
+            get(secrets::version).post(secrets::change_version),
         )
 }
 

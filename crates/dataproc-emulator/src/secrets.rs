@@ -69,9 +69,8 @@ fn permitted(service: &Service, permission: &str, secret: &str) -> Result<(), Ap
     if service.grants.has(permission) {
         return Ok(());
     }
-    let message = format!(
-        "Permission '{permission}' denied for resource '{secret}' (or it may not exist)."
-    );
+    let message =
+        format!("Permission '{permission}' denied for resource '{secret}' (or it may not exist).");
     Err(ApiFailure::new(Code::PermissionDenied, message))
 }
 
@@ -169,7 +168,10 @@ pub(crate) async fn delete(
     State(service): State<Arc<Service>>,
     Path((project, name)): Named,
 ) -> Result<Json<Value>, ApiFailure> {
-    let removed = service.secrets.lock().remove(&(project.clone(), name.clone()));
+    let removed = service
+        .secrets
+        .lock()
+        .remove(&(project.clone(), name.clone()));
     removed
         .map(|_| Json(json!({})))
         .ok_or_else(|| not_found(&project, &name))
@@ -189,9 +191,9 @@ pub(crate) async fn act(
     let data = payload["data"].as_str();
     let refuse = |message: &str| ApiFailure::invalid_field("payload.data", message);
     let data = data.ok_or_else(|| refuse("Field [payload.data] is required"))?;
-    let data = STANDARD
-        .decode(data)
-        .map_err(|_| refuse("Invalid value at 'payload.data' (TYPE_BYTES), Base64 decoding failed"))?;
+    let data = STANDARD.decode(data).map_err(|_| {
+        refuse("Invalid value at 'payload.data' (TYPE_BYTES), Base64 decoding failed")
+    })?;
     if data.len() > LARGEST {
         return Err(refuse("The payload is larger than 65536 bytes"));
     }
@@ -201,7 +203,9 @@ pub(crate) async fn act(
         _ => None,
     };
     if told.is_some_and(|told| told != crc32c::crc32c(&data).to_string()) {
-        return Err(refuse("The checksum of the payload does not match its data"));
+        return Err(refuse(
+            "The checksum of the payload does not match its data",
+        ));
     }
     let mut secrets = service.secrets.lock();
     let secret = secrets.get_mut(&(project.clone(), name.to_owned()));

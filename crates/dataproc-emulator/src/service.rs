@@ -21,6 +21,7 @@ use crate::failure::{ApiFailure, Code};
 use crate::faults::Faults;
 use crate::iam::Grants;
 use crate::jobs::Jobs;
+use crate::logging::Log;
 use crate::machines::{MachineRecord, Metadata};
 use crate::metadata_server::{AccessToken, MetadataServer};
 use crate::operations::{OperationKind, OperationRecord};
@@ -28,6 +29,7 @@ use crate::os_login::Logins;
 use crate::policy::PolicyRecord;
 use crate::quotas::Quotas;
 use crate::runtime::{ClusterFacts, ClusterRuntime};
+use crate::secrets::Secrets;
 use crate::storage::Storage;
 use crate::template::TemplateRecord;
 
@@ -42,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) login_user: Option<String>,
     pub(crate) grants: Grants,
     pub(crate) quotas: Quotas,
+    pub(crate) secrets: Secrets,
+    pub(crate) log: Log,
     /// What machines get of their metadata servers.
     pub(crate) access_token: AccessToken,
     /// Where those listen.
@@ -213,6 +217,8 @@ impl Service {
             login_user: options.login_user,
             grants: Grants::default(),
             quotas: Quotas::default(),
+            secrets: Secrets::default(),
+            log: Log::default(),
             access_token: AccessToken::new(options.token.as_deref()),
             metadata_ip: options.listen.ip(),
             guard: options.token.map_or_else(Guard::open, Guard::with_token),

@@ -8,3 +8,4 @@ mod entry;
 mod iap;
 mod metadata;
 mod os_login;
+mod services;
