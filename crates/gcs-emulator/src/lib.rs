@@ -1,13 +1,17 @@
 //! Cloud Storage on a folder, for tests and local work.
 //!
 //! The JSON API of Google Cloud Storage, as far as deployments, Hadoop's connector, Flink's file system, `gcloud storage`
-//! and Google's client libraries use it: buckets; simple, multipart and resumable upload; whole and ranged download;
-//! lists; preconditions on generations; MD5 and CRC32C; copy, rewrite and compose; batches. Objects of any size pass
-//! through in about 2 MiB of memory, and are on the disk whole or not at all.
+//! and Google's client libraries use it: buckets with labels and versions; simple, multipart and resumable upload; whole and
+//! ranged download, gzip undone where the client does not take it; lists by prefix, delimiter, offsets and glob, with old
+//! generations; preconditions on generations; MD5 and CRC32C; copy, rewrite in steps, and compose; batches; and, of the XML
+//! API, the calls on one object that signed addresses use. Objects of any size pass through in a few MiB of memory, and are
+//! on the disk whole or not at all. Upload sessions end with the emulator.
 //!
-//! It refuses to listen beyond loopback, because it asks nobody who they are. It keeps only the newest generation of an
-//! object, knows neither access control nor encryption keys nor lifecycle rules, speaks no gRPC and no XML, and answers
-//! 501 to what it does not know.
+//! It refuses to listen beyond loopback. Without a [token](Options::token) it answers every program on this machine that
+//! names it by a loopback address; it asks nobody for permissions, and checks no signatures. It knows neither access lists
+//! nor encryption keys, holds, retention, lifecycle rules, soft delete, notifications or folders, speaks no gRPC, always
+//! answers with whole resources whatever `fields` asks for, and answers 501 to what it does not know. The words of refusals
+//! are the service's where its documentation has them; status and shape are what is promised.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -28,9 +32,13 @@
 //! # }
 //! ```
 //!
-//! Reading order: [`server`] starts and stops it, `call` sends a request where its `path` belongs; `upload`, `session`
-//! and `multipart` take content in through `incoming`, `download`, `listing`, `copy` and `batch` do the rest; [`store`]
-//! keeps it all, as [`object`]s under [`preconditions`]; [`failure`] is what may go wrong.
+//! Calls go wrong on demand, by [`faults`]: `POST /emulator/v1/faults`, `--faults FILE`, or [`Options::faults`]. The
+//! emulator's own calls lie below `/emulator/v1/`: `health` needs no token, `faults` lists, adds and ends rules.
+//!
+//! Reading order: [`server`] starts and stops it on a [`connection`], `door` asks the [`guard`] and the [`faults`] that
+//! [`strike`], `call` sends a request where its `path` belongs; `upload`, `session` and `multipart` take content in through
+//! `incoming`, `download`, `listing` (with `glob`), `copy`, `buckets`, `batch` and `xml` do the rest; [`store`] keeps it all
+//! on the `disk`, as [`object`]s under [`preconditions`]; [`failure`] is what may go wrong.
 
 mod batch;
 mod buckets;

@@ -451,6 +451,10 @@ async fn what_is_no_http_ends_its_connection_and_no_other() {
 
 #[tokio::test]
 async fn a_thousand_idle_and_slow_connections_leave_room_for_others() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    // Both ends of every connection are in this process.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("limit");
     let bench = Bench::start().await;
     let mut waiting = Vec::new();
     for number in 0..1000 {

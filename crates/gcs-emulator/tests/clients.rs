@@ -9,6 +9,11 @@ use gcs_emulator::{Emulator, Options};
 use tokio::process::Command;
 
 #[path = "../../../tests/clients/python.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails is a failing test"
+)]
 mod python;
 
 use python::{Python, find, left_out};
