@@ -151,7 +151,7 @@ async fn whole(request: Request, patience: Duration) -> Result<Request, ApiFailu
         Ok(read) => read?,
         Err(_) => {
             let message = "The request's body did not arrive in time.";
-            return Err(ApiFailure::new(Code::DeadlineExceeded, message).as_http(408));
+            return Err(ApiFailure::new(Code::DeadlineExceeded, message).with_http(408));
         }
     };
     Ok(Request::from_parts(parts, Body::from(read)))

@@ -52,10 +52,7 @@ impl Period {
     pub(crate) fn see(&mut self, now: Timestamp, seen: YarnMemory) {
         let (since, before) = self.last;
         let seconds = now.duration_since(since).as_secs_f64().max(0.0);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "MiB of a cluster are far below 2^52"
-        )]
+        // MiB of a cluster are far below 2^52.
         let mib = |mib: u64| mib as f64;
         self.sums.available += mib(before.available) * seconds;
         self.sums.allocated += mib(before.allocated) * seconds;
@@ -95,10 +92,7 @@ pub(crate) fn recommend(policy: &PolicySpec, now: Sizes, load: Load) -> Sizes {
         true => 0.0,
         false => change,
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` saturates, and no cluster has so many workers"
-    )]
+    // `as` saturates, and no cluster has so many workers.
     let change = change as i64;
     share(policy, now, change)
 }

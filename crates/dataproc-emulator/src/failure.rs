@@ -135,7 +135,7 @@ impl ApiFailure {
     }
 
     /// The same error under an HTTP status that is not its code's.
-    pub(crate) fn as_http(mut self, status: u16) -> Self {
+    pub(crate) fn with_http(mut self, status: u16) -> Self {
         self.http = StatusCode::from_u16(status).ok();
         self
     }

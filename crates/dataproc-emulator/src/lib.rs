@@ -5,8 +5,21 @@
 //! machine and lets a key in. What a cluster *is* comes in through [`ClusterRuntime`]: [`ScriptedRuntime`] here gives each
 //! a real SSH server and a fake `flink`; others bring real parts.
 //!
-//! It refuses to listen beyond loopback, because it asks nobody who they are. It checks no permissions and keeps nothing
-//! when it ends. Calls that it does not know answer 501 with "not emulated".
+//! It refuses to listen beyond loopback. Without a token, every program on this machine may call, and pages in a browser may
+//! not (by `Host` and `Origin`); with [`EmulatorOptions::token`], only calls that bring it are answered. It keeps nothing when
+//! it ends. Calls that it does not know answer 501 with "not emulated". Bodies of more than 2 MiB are refused (Google's bound
+//! is 10 MiB), heads of more than 64 KiB too, and connections that bring nothing for [`EmulatorOptions::patience`] are closed.
+//!
+//! Errors are `google.rpc.Status` with `BadRequest` or `ErrorInfo` where a field or a reason can be named. Only some of
+//! their texts could be seen in the real service: rely on the status and the shape, not on the words.
+//!
+//! Autoscaling policies are checked as documented, and followed: what [`ClusterRuntime::yarn_memory`] tells is averaged over
+//! each cooldown period of the emulator's clock, and the cluster is changed as by a patch. How a change is shared out to
+//! primary and secondary workers beyond their weights is not documented; `autoscaler` says what was decided.
+//!
+//! Workflow templates have versions and parameters; a workflow runs its jobs as soon as those before them have ended, on a
+//! cluster that is made for it and deleted in every outcome, or on the first by name that has the labels asked for. Steps
+//! that do not depend on a failed one go on, which the real service may do otherwise.
 //!
 //! The Jobs API runs jobs of the types Pig, PySpark, Hadoop and Flink, and `pyflinkJob` as gcloud's hidden command sends it;
 //! other types answer 501. What their drivers print is in numbered objects of the cluster's bucket while it is printed,
@@ -43,10 +56,11 @@
 //! ```
 //!
 //! Reading order: [`runtime`] is the joint, [`emulator`] starts and stops everything; `routes` says which call goes
-//! where; `clusters`, `jobs`, `operations` and `compute` are the calls, one file for each family of them; `lifecycle`,
-//! `update` and `timers` are what happens to a cluster, `diagnose` and `preemption` too, `storage` is what it writes
-//! to Cloud Storage, `service` is what is known of all; `resource`, `schema`, `filter` and `listing` read requests,
-//! `failure` refuses them; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
+//! where, after `access` has let them in; `clusters`, `jobs`, `policies`, `templates`, `operations` and `compute` are the
+//! calls, one file for each family of them; `lifecycle`, `update` and `timers` are what happens to a cluster, `autoscale`,
+//! `diagnose` and `preemption` too, `workflow` is what a template does, `storage` is what is written to Cloud Storage,
+//! `service` is what is known of all; `resource`, `machine_group`, `image`, `lifetime`, `policy`, `template`, `schema`,
+//! `filter` and `listing` read requests, `autoscaler` reckons, `failure` refuses; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
 
 pub mod runtime;
 

@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The Dataproc API, and what else a deployment calls, on this machine.
 ///
 /// Clusters are scripted: a real SSH server, a `flink` that does nothing, and YARN's and Flink's answers.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "dataproc-emulator", version)]
 struct Arguments {
     /// Loopback address and port; port 0 takes a free one
@@ -39,6 +39,9 @@ struct Arguments {
     /// Seconds that a job runs, such as 3.5
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     job_time: Duration,
+    /// Answer only to calls that bring this token as `Authorization: Bearer`; @FILE reads it from a file
+    #[arg(long, env = "DATAPROC_EMULATOR_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// File of fault rules, a JSON list
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -86,10 +89,23 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         None => Vec::new(),
     };
     let mut options = EmulatorOptions::default().listen(arguments.listen);
+    let token = match arguments.token {
+        Some(token) => Some(match token.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file)?.trim().to_owned(),
+            None => token,
+        }),
+        None => None,
+    };
+    if let Some(token) = &token {
+        options = options.token(token.clone());
+    }
     let mut told = Vec::new();
     let mut storage = None;
     if let Some(root) = arguments.storage_root {
         let mut storage_options = gcs_emulator::Options::new(root);
+        if let Some(token) = &token {
+            storage_options = storage_options.token(token.clone());
+        }
         if let Some(path) = arguments.storage_faults {
             let rules = gcs_emulator::faults::read_rules(&std::fs::read_to_string(path)?)?;
             storage_options = storage_options.faults(rules);
@@ -141,6 +157,12 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     for line in told {
         writeln!(out, "{line}")?;
     }
+    let who = match token {
+        Some(_) => "whoever has the token may call",
+        None => "every program on this machine may call; --token closes it",
+    };
+    // Nobody may be reading.
+    writeln!(std::io::stderr(), "{who}").ok();
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,

@@ -139,7 +139,7 @@ pub(crate) async fn update(
         return Err(stale(given, record.version));
     }
     let created = record.resource["createTime"].as_str().unwrap_or_default();
-    stamp(&mut resource, record.version + 1, &created.to_owned(), &now);
+    stamp(&mut resource, record.version + 1, created, &now);
     let before = std::mem::replace(&mut record.resource, resource);
     if std::mem::take(&mut record.used) {
         record.earlier.insert(record.version, before);
