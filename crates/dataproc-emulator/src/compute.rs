@@ -63,7 +63,7 @@ pub(crate) async fn instances(
 ) -> Result<Json<Value>, ApiFailure> {
     let base = base(&headers);
     let all = service.instances(&project, Some(&zone), &base);
-    let items = all.into_iter().map(|(_, instance)| instance);
+    let items = all.into_values();
     let id = format!("projects/{project}/zones/{zone}/instances");
     list("compute#instanceList", &id, &base, items, &query).map(Json)
 }
@@ -77,7 +77,7 @@ pub(crate) async fn all_instances(
 ) -> Result<Json<Value>, ApiFailure> {
     let base = base(&headers);
     let all = service.instances(&project, None, &base);
-    let items = all.into_iter().map(|(_, instance)| instance);
+    let items = all.into_values();
     let id = format!("projects/{project}/aggregated/instances");
     let mut answer = list("compute#instanceAggregatedList", &id, &base, items, &query)?;
     let mut zones = Map::new();

@@ -80,8 +80,8 @@ impl LogFilter {
 
 impl Term {
     fn fits(&self, entry: &Value) -> bool {
-        let parts = self.field.iter();
-        let found = parts.fold(Some(entry), |at, part| at?.get(part.as_str()));
+        let mut parts = self.field.iter();
+        let found = parts.try_fold(entry, |at, part| at.get(part.as_str()));
         let text = match found {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => return self.operator == Operator::NotEqual,

@@ -128,9 +128,9 @@ async fn call(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let mut response = match permitted(&method, &uri, &headers) {
-        Err(refused) => refused,
-        Ok(()) => read(&of, peer.ip(), &uri).await,
+    let mut response = match refusal(&method, &uri, &headers) {
+        Some(refused) => refused,
+        None => read(&of, peer.ip(), &uri).await,
     };
     let headers = response.headers_mut();
     headers.insert(FLAVOR, HeaderValue::from_static("Google"));
@@ -144,30 +144,25 @@ fn refuse(status: StatusCode, text: impl Into<String>) -> Response {
 }
 
 /// What protects a machine's tokens from pages and proxies that were led here.
-fn permitted(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Response> {
+fn refusal(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text("host").unwrap_or_default();
     let named = host.split(':').next().unwrap_or_default();
     let names = ["metadata.google.internal", "metadata"];
     if !names.contains(&named) && Guard::open().check(headers, None).is_err() {
         let message = format!("'{host}' is not a name of the metadata server");
-        return Err(refuse(StatusCode::FORBIDDEN, message));
+        return Some(refuse(StatusCode::FORBIDDEN, message));
     }
     if headers.contains_key(FORWARDED) {
         let message = "requests with X-Forwarded-For are refused";
-        return Err(refuse(StatusCode::FORBIDDEN, message));
+        return Some(refuse(StatusCode::FORBIDDEN, message));
     }
     if uri.path() != "/" && text(FLAVOR.as_str()) != Some("Google") {
         let message = "Missing required header \"Metadata-Flavor\": \"Google\"";
-        return Err(refuse(StatusCode::FORBIDDEN, message));
+        return Some(refuse(StatusCode::FORBIDDEN, message));
     }
-    match *method {
-        Method::GET => Ok(()),
-        _ => Err(refuse(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "only GET is answered",
-        )),
-    }
+    let refused = StatusCode::METHOD_NOT_ALLOWED;
+    (method != Method::GET).then(|| refuse(refused, "only GET is answered"))
 }
 
 async fn read(of: &OfCluster, peer: IpAddr, uri: &Uri) -> Response {
