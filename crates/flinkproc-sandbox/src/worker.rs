@@ -100,7 +100,7 @@ impl Isolation {
             parts.prerequisites.home.clone(),
             layout.folder.clone(),
         ]);
-        let mut mounts = Vec::new();
+        let mut mounts = names(layout)?;
         let mut last = Vec::new();
         for (number, cover) in covers.iter().enumerate() {
             let instead = disk.join(number.to_string());
@@ -147,6 +147,39 @@ impl Isolation {
         all.extend_from_slice(arguments);
         all
     }
+}
+
+const HOSTS: &str = "/etc/hosts";
+/// The order in which the C library answers the addresses of a name.
+const ORDER: &str = "/etc/gai.conf";
+
+/// Makes `localhost` the worker's own address there, before the machine's.
+///
+/// In application mode Flink's JobManager calls itself by that name, while its servers listen on the cluster's address only.
+fn names(layout: &Layout) -> Result<Vec<[PathBuf; 2]>, SandboxError> {
+    let (Ok(hosts), true) = (fs::read_to_string(HOSTS), Path::new(ORDER).exists()) else {
+        return Ok(Vec::new());
+    };
+    layout.write(
+        "hadoop-conf/hosts",
+        // The first name of a line is the one that an address is known by: it stays what it is elsewhere, itself.
+        &format!("{ip} {ip} localhost\n{hosts}", ip = layout.ip),
+    )?;
+    // The C library's own table, which one line of ours would otherwise replace, and our line.
+    let order = format!(
+        "precedence ::1/128 50\n\
+         precedence ::/0 40\n\
+         precedence 2002::/16 30\n\
+         precedence ::/96 20\n\
+         precedence ::ffff:0:0/96 10\n\
+         precedence ::ffff:{}/128 60\n",
+        layout.ip
+    );
+    layout.write("hadoop-conf/gai.conf", &order)?;
+    Ok(vec![
+        [layout.at("hadoop-conf/hosts"), HOSTS.into()],
+        [layout.at("hadoop-conf/gai.conf"), ORDER.into()],
+    ])
 }
 
 /// Where the interpreter that the virtual environment links to is installed.

@@ -105,7 +105,10 @@ impl Real {
             self.storage.url(),
             name.replace('/', "%2F")
         );
-        let sent = reqwest::Client::new().post(url).body(text.to_owned()).send();
+        let sent = reqwest::Client::new()
+            .post(url)
+            .body(text.to_owned())
+            .send();
         sent.await
             .and_then(reqwest::Response::error_for_status)
             .expect("taken");
@@ -204,8 +207,21 @@ impl Login<'_> {
     /// Runs a command line; its exit status and all that it said.
     pub(crate) async fn run(&self, line: &str) -> (i32, String) {
         let output = tokio::process::Command::new("ssh")
-            .args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"])
-            .args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-i"])
+            .args([
+                "-F",
+                "none",
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "StrictHostKeyChecking=no",
+            ])
+            .args([
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "LogLevel=ERROR",
+                "-i",
+            ])
             .arg(&self.key)
             .args(["-p", &self.real.runtime.ssh_port().to_string()])
             .arg(format!("{}@{}", self.real.user, self.real.address()))
