@@ -121,9 +121,9 @@ def test_a_diagnosis_leaves_an_archive(clusters, buckets, where, make, name):
     make(name)
     found = clusters.diagnose_cluster(request={**where, "cluster_name": name}).result(timeout=60)
     assert found.output_uri.startswith("gs://")
-    report = storage.Blob.from_string(found.output_uri, buckets).download_as_text()
+    report = storage.Blob.from_uri(found.output_uri, buckets).download_as_text()
     place = next(word for word in report.split() if word.startswith("gs://"))
-    archive = storage.Blob.from_string(place.rstrip(".'"), buckets).download_as_bytes()
+    archive = storage.Blob.from_uri(place.rstrip(".'"), buckets).download_as_bytes()
     with tarfile.open(fileobj=io.BytesIO(archive)) as held:
         assert held.getnames()
 
