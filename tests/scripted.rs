@@ -7,6 +7,8 @@
 
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "../crates/flinkproc-compute/tests/support/connect_proxy.rs"]
+mod connect_proxy;
 #[path = "support/cloud.rs"]
 mod cloud;
 #[path = "scripted/crashes.rs"]
@@ -21,5 +23,9 @@ mod happy;
 mod interrupts;
 #[path = "support/running.rs"]
 mod running;
+#[path = "support/tls_front.rs"]
+mod tls_front;
+#[path = "scripted/ways_in.rs"]
+mod ways_in;
 #[path = "scripted/weather.rs"]
 mod weather;

@@ -70,6 +70,15 @@ impl Cloud {
 
     /// The same with other options.
     pub(crate) async fn with(flink: FlinkScript, change: fn(&mut ScriptedOptions)) -> Self {
+        Self::served(flink, change, |options| options).await
+    }
+
+    /// The same with other options of the services too.
+    pub(crate) async fn served(
+        flink: FlinkScript,
+        change: fn(&mut ScriptedOptions),
+        serve: impl FnOnce(EmulatorOptions) -> EmulatorOptions,
+    ) -> Self {
         let folder = TempDir::with_prefix("flinkproc-storage-").unwrap();
         let storage = gcs_emulator::Emulator::start(gcs_emulator::Options::new(folder.path()))
             .await
@@ -81,6 +90,7 @@ impl Cloud {
         change(&mut options);
         let runtime = Arc::new(ScriptedRuntime::new(options));
         let options = EmulatorOptions::default().storage(storage.url());
+        let options = serve(options.login_user(user()));
         let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
         let mut home = Home::new(&emulator.url());
         home.set("FLINKPROC_STORAGE_ENDPOINT", storage.url());

@@ -384,3 +384,6 @@ fn handshake(target: &SshTarget, source: Cause) -> ShellError {
         source,
     }
 }
+
+#[cfg(test)]
+mod jumps;

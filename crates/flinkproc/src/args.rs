@@ -164,6 +164,10 @@ pub(crate) struct SpecArgs {
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<String>,
 
+    /// Follows your ~/.ssh/config on the way to the master (ssh.config).
+    #[arg(long)]
+    pub(crate) ssh_config: bool,
+
     /// The deadline of the whole deployment, such as 2h (watch.deadline).
     #[arg(long, value_name = "SPAN")]
     pub(crate) deadline: Option<String>,

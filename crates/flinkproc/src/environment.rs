@@ -215,7 +215,7 @@ mod tests {
                 let (name, meaning) = line.strip_prefix(start)?.split_once("` | ")?;
                 Some((name.to_owned(), meaning.trim_end_matches(" |").to_owned()))
             });
-            rows.filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+            rows.filter(|(name, _)| name.chars().all(|c| c.is_ascii_alphabetic() || c == '_'))
                 .collect::<Vec<_>>()
         };
         let known: Vec<_> = VARIABLES

@@ -148,6 +148,11 @@ fn flags(args: &SpecArgs, on_interrupt: Option<&str>) -> Result<Vec<Provided>, S
             args.workers.as_deref(),
         ),
         ("--deadline", "watch.deadline", args.deadline.as_deref()),
+        (
+            "--ssh-config",
+            "ssh.config",
+            args.ssh_config.then_some("true"),
+        ),
         ("--on-interrupt", "watch.on_interrupt", on_interrupt),
     ];
     let sets: Result<Vec<Provided>, SpecError> =

@@ -9,7 +9,7 @@ use flinkproc_rest::{ApplicationState, FinalStatus};
 use flinkproc_staging::MemoryStaging;
 use flinkproc_submit::{InMemoryMethod, Script};
 
-use crate::world::{World, all_events, cluster, good};
+use crate::world::{SCRIPT, World, all_events, cluster, good};
 
 fn dataproc() -> MemoryDataproc {
     MemoryDataproc::new().with_polls(2)
@@ -96,11 +96,22 @@ async fn without_a_bucket_nothing_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_changed_since_the_plan_is_not_deployed() {
-    let world = World::new(good());
-    std::fs::write(world.script_file(), "print('other')\n").expect("written");
-    let outcome = world.deploy().await;
-    assert_eq!(outcome.failure.expect("failed").code, "RUN011");
-    world.assert_nothing_left("drifted");
+    // With and without what the plan may know of it beyond its digest; then of the same size.
+    for (known, other) in [
+        (true, "print('other')\n".to_owned()),
+        (false, "print('other')\n".to_owned()),
+        (true, "#".repeat(SCRIPT.len())),
+    ] {
+        let world = World::new(good());
+        let mut plan = world.plan();
+        for upload in &mut plan.staging.uploads {
+            upload.crc32c = upload.crc32c.filter(|_| known);
+        }
+        std::fs::write(world.script_file(), other).expect("written");
+        let outcome = world.deploy_plan(plan).await;
+        assert_eq!(outcome.failure.expect("failed").code, "RUN011");
+        world.assert_nothing_left("drifted");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,4 +11,5 @@ mod endings;
 mod failures;
 mod keys;
 mod launcher;
+mod ways;
 mod world;

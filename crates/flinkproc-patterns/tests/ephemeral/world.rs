@@ -23,7 +23,7 @@ use flinkproc_rest::{
     YarnApi,
 };
 use flinkproc_ssh::{Answer, ScriptedConnector, ScriptedShell};
-use flinkproc_staging::{ContentHash, MemoryStaging};
+use flinkproc_staging::{ContentHash, LocalFile, MemoryStaging};
 use flinkproc_submit::{InMemoryMethod, RunRef, Script, SubmissionMethod};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -265,6 +265,10 @@ pub(crate) fn cluster() -> ClusterRef {
 }
 
 fn plan(script: String) -> Plan {
+    // As the file was when the plan was made, whatever it is now.
+    let planned = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(planned.path(), SCRIPT).expect("written");
+    let planned = LocalFile::read_with(planned.path(), |_| {}).expect("read");
     let sha256 = ContentHash::of(SCRIPT.as_bytes()).to_string();
     let to = uri(&format!("gs://bucket/flinkproc/{sha256}/wc.py"));
     Plan {
@@ -292,7 +296,7 @@ fn plan(script: String) -> Plan {
                 to: to.clone(),
                 size: SCRIPT.len() as u64,
                 sha256: sha256.clone(),
-                crc32c: None,
+                crc32c: Some(planned.crc32c),
             }],
         },
         job: JobPlan {
