@@ -23,7 +23,7 @@ class Call:
     mask: type | None = None
 
     def fits(self, method, path):
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(self.path))
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+" if self.path.startswith("/b") else "[^/:]+", re.escape(self.path))
         return self.method == method and re.fullmatch(pattern, path) is not None
 
 
@@ -129,6 +129,29 @@ def _os_login():
 
 
 CALLS = [*_dataproc(), *_compute(), *_os_login()]
+
+
+BUCKET = "/b/{b}"
+# Cloud Storage's JSON API has no protobufs: these are names of the messages inside gcloud.
+OBJECTS = [
+    Call("GET", "/b", None, "Buckets"),
+    Call("POST", "/b", "Bucket", "Bucket"),
+    Call("GET", BUCKET, None, "Bucket"),
+    Call("PATCH", BUCKET, "Bucket", "Bucket"),
+    Call("GET", f"{BUCKET}/o", None, "Objects"),
+    Call("POST", f"{BUCKET}/o", "Object", "Object"),
+    Call("GET", f"{BUCKET}/o/{{o}}", None, "Object"),
+    Call("PATCH", f"{BUCKET}/o/{{o}}", "Object", "Object"),
+    Call("POST", f"{BUCKET}/o/{{o}}/compose", "ComposeRequest", "Object"),
+    Call("POST", f"{BUCKET}/o/{{o}}/copyTo/b/{{d}}/o/{{p}}", "Object", "Object"),
+    Call("POST", f"{BUCKET}/o/{{o}}/rewriteTo/b/{{d}}/o/{{p}}", "Object", "RewriteResponse"),
+]
+
+
+def storage_call_of(method, path):
+    """The kind of a call of Cloud Storage; its path is still encoded, since names of objects may hold slashes."""
+    below = re.fullmatch(r"(?:/resumable)?(?:/upload|/download)?/storage/v1(/.*)", path)
+    return below and next((call for call in OBJECTS if call.fits(method, below[1])), None)
 
 
 def call_of(method, path):

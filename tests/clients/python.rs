@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// How long one run may take; longer means that it hangs.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 static READY: OnceCell<Option<Python>> = OnceCell::const_new();
 

@@ -1,6 +1,6 @@
-"""Parses the bodies and answers that strict.py gathered with the messages inside gcloud, which know a few fields more.
+"""Parses what strict.py gathered with the messages inside gcloud, which know Cloud Storage's and a few fields more.
 
-Usage: sdk.py SDK_ROOT VALUES — VALUES holds one JSON object a line: by, what, message, value.
+Usage: sdk.py SDK_ROOT VALUES — VALUES holds one JSON object a line: by, api, what, message, value.
 """
 
 import json
@@ -11,6 +11,9 @@ def main(root, values):
     sys.path[:0] = [f"{root}/lib", f"{root}/lib/third_party"]
     from apitools.base.py import encoding
     from googlecloudsdk.generated_clients.apis.dataproc.v1 import dataproc_v1_messages as dataproc
+    from googlecloudsdk.generated_clients.apis.storage.v1 import storage_v1_messages as storage
+
+    apis = {"dataproc": dataproc, "storage": storage}
 
     def unknown(message, place):
         """Every field that the message was given and does not have."""
@@ -26,7 +29,7 @@ def main(root, values):
     with open(values, encoding="utf-8") as lines:
         for line in lines:
             one = json.loads(line)
-            kind = getattr(dataproc, one["message"], None)
+            kind = getattr(apis[one["api"]], one["message"], None)
             if kind is None:
                 continue
             count += 1

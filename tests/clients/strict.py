@@ -1,7 +1,7 @@
 """Reads recorded calls and tells each body and each answer that Google's own messages do not have.
 
 Usage: strict.py VALUES RECORDING... — a recording holds one JSON object a line: by, method, target, body, status,
-answer. What belongs to Dataproc is written to VALUES, for sdk.py.
+answer. What belongs to Dataproc and Cloud Storage is written to VALUES, for sdk.py.
 """
 
 import collections
@@ -103,13 +103,16 @@ def problems(call):
 
 def values(call):
     """What sdk.py is to parse of a call."""
-    path = unquote(urlsplit(call["target"]).path)
-    kind = messages.call_of(call["method"], path) if path.startswith("/v1/projects/") else None
+    path = urlsplit(call["target"]).path
+    api, kind = "storage", messages.storage_call_of(call["method"], path)
+    if path.startswith("/v1/projects/"):
+        api, kind = "dataproc", messages.call_of(call["method"], unquote(path))
     given = {"body": call["body"], "answer": call["answer"] if call["status"] < 400 else None}
     for what, text in given.items():
         message = kind and getattr(kind, what)
         if message and text:
-            yield {"by": call["by"], "what": what, "message": message.__name__, "value": json.loads(text)}
+            name = getattr(message, "__name__", message)
+            yield {"by": call["by"], "api": api, "what": what, "message": name, "value": json.loads(text)}
 
 
 def main(gathered, *recordings):
