@@ -304,7 +304,10 @@ pub(crate) async fn guest_attributes(
         .filter_map(|line| line.split_once(' '));
     let wanted = query.query_path.strip_prefix("hostkeys/");
     let items: Vec<Value> = all
-        .filter(|(kind, _)| wanted.is_some_and(|w| w.is_empty() || w == *kind))
+        .filter(|(kind, _)| {
+            // Without a path, everything is asked for.
+            query.query_path.is_empty() || wanted.is_some_and(|w| w.is_empty() || w == *kind)
+        })
         .map(|(kind, key)| json!({"namespace": "hostkeys", "key": kind, "value": key}))
         .collect();
     if !machine.publishes(&metadata) || items.is_empty() {

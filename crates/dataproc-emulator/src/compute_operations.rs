@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::real_sleep;
@@ -109,6 +109,32 @@ pub(crate) async fn zone_operations(
     service.operations_of(&place, &query, &base(&headers))
 }
 
+/// `GET …/projects/PROJECT/aggregated/operations`: by zone, and the global ones.
+pub(crate) async fn all_operations(
+    State(service): State<Arc<Service>>,
+    Path(project): Path<String>,
+    Query(query): Query<ComputeQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiFailure> {
+    let place = format!("projects/{project}");
+    let Json(mut answer) = service.operations_of(&place, &query, &base(&headers))?;
+    answer["kind"] = json!("compute#operationAggregatedList");
+    let mut places = Map::new();
+    for operation in answer["items"].as_array().into_iter().flatten() {
+        let zone = operation["zone"].as_str();
+        let zone = zone.and_then(|zone| zone.rsplit('/').next());
+        let place = zone.map_or("global".to_owned(), |zone| format!("zones/{zone}"));
+        let place = places
+            .entry(place)
+            .or_insert_with(|| json!({"operations": []}));
+        if let Some(operations) = place["operations"].as_array_mut() {
+            operations.push(operation.clone());
+        }
+    }
+    answer["items"] = Value::Object(places);
+    Ok(Json(answer))
+}
+
 /// `GET …/global/operations`
 pub(crate) async fn global_operations(
     State(service): State<Arc<Service>>,
@@ -201,7 +227,7 @@ impl Service {
         query: &ComputeQuery,
         base: &str,
     ) -> Result<Json<Value>, ApiFailure> {
-        let prefix = format!("{place}/operations/");
+        let prefix = format!("{place}/");
         let state = self.lock();
         let fitting = state
             .compute_operations

@@ -27,6 +27,15 @@
 //! idle timer, and end with their cluster. Details of states, and where the output of a second attempt goes, could not be
 //! seen in the real service: their shape is right, their words are ours. Substates are not told.
 //!
+//! Around it, as far as deployments call them: Compute Engine's machines, metadata, operations, places and quotas; OS Login,
+//! whose keys enter machines with `enable-oslogin` until they expire; the relay of Identity-Aware Proxy ([`Iap`]) with its
+//! close codes, over TLS by an authority that is made at each start; a metadata server for each cluster, told by
+//! [`ClusterFacts::metadata_host`]; permissions (all but those that `POST /emulator/v1/permissions` takes away), Secret
+//! Manager, Cloud Logging and Service Usage in little. Everybody may use every OS Login profile; when the real service
+//! forgets an expired key is not documented, here it is two days later at the next import. Machines with a second factor,
+//! security keys or certificates let nobody in. All machines of a cluster that speak from 127.0.0.1 are its master to the
+//! metadata server, whose identity tokens nobody has signed. Quotas are told, not enforced. Drivers' output is not logged.
+//!
 //! [`FaultRule`]s make chosen calls fail, hang or break off, and clusters run out of stock, fail, vanish or lose machines.
 //!
 //! ```
@@ -60,7 +69,8 @@
 //! calls, one file for each family of them; `lifecycle`, `update` and `timers` are what happens to a cluster, `autoscale`,
 //! `diagnose` and `preemption` too, `workflow` is what a template does, `storage` is what is written to Cloud Storage,
 //! `service` is what is known of all; `resource`, `machine_group`, `image`, `lifetime`, `policy`, `template`, `schema`,
-//! `filter` and `listing` read requests, `autoscaler` reckons, `failure` refuses; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
+//! `filter` and `listing` read requests, `autoscaler` reckons, `routes_around` leads to the services around: `compute_…`,
+//! `os_login`, `iap`, `metadata_server`, `iam`, `quotas`, `secrets`, `logging` and `service_usage`; `failure` refuses; [`faults`] and `admin` are for tests; [`scripted`] is the runtime here.
 
 pub mod runtime;
 

@@ -143,10 +143,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE={url}/compute/v1/"
     )?;
     writeln!(out, "CLOUDSDK_API_ENDPOINT_OVERRIDES_OSLOGIN={url}/")?;
-    writeln!(
-        out,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER={url}/"
-    )?;
+    for service in [
+        "CLOUDRESOURCEMANAGER",
+        "LOGGING",
+        "SECRETMANAGER",
+        "SERVICEUSAGE",
+    ] {
+        writeln!(out, "CLOUDSDK_API_ENDPOINT_OVERRIDES_{service}={url}/")?;
+    }
     let iap = emulator.iap();
     writeln!(out, "IAP_TUNNEL_URL_OVERRIDE={}", iap.url())?;
     writeln!(

@@ -72,6 +72,10 @@ fn compute_engine() -> Router<Arc<Service>> {
             get(compute::all_instances),
         )
         .route(
+            &format!("{PROJECT}/aggregated/operations"),
+            get(compute_operations::all_operations),
+        )
+        .route(
             &format!("{PROJECT}/global/operations"),
             get(compute_operations::global_operations),
         )

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use dataproc_emulator::{
     Emulator, EmulatorOptions, ScriptedMachine, ScriptedOptions, ScriptedRuntime,
 };
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -39,6 +40,7 @@ impl Cloud {
         let buckets = TempDir::new().unwrap();
         let storage = gcs_emulator::Options::new(buckets.path());
         let storage = gcs_emulator::Emulator::start(storage).await.unwrap();
+        let token = emulator.token.clone();
         let options = emulator.storage(storage.url());
         let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
         let keys = TempDir::new().unwrap();
@@ -50,7 +52,12 @@ impl Cloud {
             .await
             .unwrap();
         assert!(made.success());
-        let client = reqwest::Client::new();
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        let client = reqwest::Client::builder().default_headers(headers);
+        let client = client.build().unwrap();
         let cloud = Self {
             emulator,
             runtime,

@@ -82,6 +82,10 @@ async fn operations_are_listed_until_they_are_forgotten() {
     let (_, listed) = cloud.call("GET", &list, None).await;
     let name = operation["name"].as_str().unwrap();
     assert_eq!(names(&listed), [name]);
+    let (_, all) = cloud
+        .call("GET", &format!("{PROJECT}/aggregated/operations"), None)
+        .await;
+    assert_eq!(all["items"]["global"]["operations"][0]["name"], name);
     let path = format!("{list}/{name}");
     let (_, done) = cloud.call("POST", &format!("{path}/wait"), None).await;
     assert_eq!(

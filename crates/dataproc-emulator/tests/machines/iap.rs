@@ -284,5 +284,19 @@ async fn bad_handshakes_are_answered_by_a_status() {
         403
     );
     assert_eq!(status(&call, &[("host", "example.com")]).await, 403);
+
+    let options = EmulatorOptions::default().token("a-secret");
+    let closed = Cloud::with(ScriptedOptions::default(), options, json!({})).await;
+    for bearer in ["", "Bearer another"] {
+        match open(&closed, &call, &[("authorization", bearer)]).await {
+            Err(Error::Http(response)) => assert_eq!(response.status().as_u16(), 401),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut socket = open(&closed, &call, &[("authorization", "Bearer a-secret")])
+        .await
+        .unwrap();
+    assert_eq!(frame(&mut socket).await.unwrap().0, 1);
+    closed.emulator.stop().await;
     cloud.emulator.stop().await;
 }

@@ -75,12 +75,22 @@ async fn a_machine_learns_what_it_is() {
 
 #[tokio::test]
 async fn its_token_opens_a_closed_emulator() {
-    let options = EmulatorOptions::default();
+    let options = EmulatorOptions::default().token("a-secret");
     let (cloud, host) = cloud(options).await;
     let account = "instance/service-accounts/default";
     let (status, token) = get(&cloud, &host, &format!("{account}/token")).await;
     let token: Value = serde_json::from_str(&token).unwrap();
     assert_eq!((status, &token["token_type"]), (200, &json!("Bearer")));
+    let clusters = format!(
+        "{}/v1/projects/p/regions/europe-west1/clusters",
+        cloud.emulator.url()
+    );
+    let status = async |bearer: &str| {
+        let request = reqwest::Client::new().get(&clusters).bearer_auth(bearer);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status("another").await, 401);
+    assert_eq!(status(token["access_token"].as_str().unwrap()).await, 200);
     let (_, email) = get(&cloud, &host, &format!("{account}/email")).await;
     assert!(
         email.ends_with("-compute@developer.gserviceaccount.com"),
