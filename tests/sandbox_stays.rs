@@ -6,6 +6,8 @@
 
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "clients/python.rs"]
+mod clients_python;
 #[path = "sandbox_stays/control_plane.rs"]
 mod control_plane;
 #[path = "sandbox_stays/cycles.rs"]
@@ -14,6 +16,8 @@ mod cycles;
 mod kernel;
 #[path = "sandbox_stays/killed.rs"]
 mod killed;
+#[path = "sandbox_stays/plugin.rs"]
+mod plugin;
 #[path = "support/real.rs"]
 mod real;
 #[path = "support/running.rs"]

@@ -10,6 +10,7 @@ pub(crate) fn test(full: bool, fast: bool) -> Result<(), String> {
     let mut environment = Vec::new();
     if full {
         environment.push(("FLINKPROC_TEST_FULL", "1"));
+        environment.push(("FLINKPROC_TEST_CYCLES", "100"));
         environment.push(("PROPTEST_CASES", "20000"));
     }
     if fast {

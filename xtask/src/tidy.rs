@@ -2,6 +2,7 @@
 
 mod graph;
 mod licences;
+mod sandbox_page;
 mod text;
 
 use crate::cargo::say;
@@ -12,6 +13,7 @@ pub(crate) fn run() -> Result<(), String> {
     let mut problems = graph::check(&metadata);
     problems.extend(licences::check(&metadata));
     problems.extend(text::check()?);
+    problems.extend(sandbox_page::check()?);
     for problem in &problems {
         say(&format!("tidy: {problem}"));
     }

@@ -41,8 +41,19 @@ pub(crate) struct Wish {
     pub(crate) storage_port: u16,
     pub(crate) storage_root: Option<PathBuf>,
     pub(crate) faults: Option<PathBuf>,
-    /// Where its token lies, if it asks for one.
-    pub(crate) token_file: Option<PathBuf>,
+    /// Whether it asks for the token.
+    pub(crate) closed: bool,
+    /// Where a token lies. One that is not asked for is there too: gcloud's tunnel does not go without.
+    pub(crate) token_file: PathBuf,
+}
+
+impl Wish {
+    /// The token that it asks for.
+    pub(crate) fn token(&self) -> Result<Option<Secret<String>>, AppError> {
+        self.closed
+            .then(|| read_token(&self.token_file))
+            .transpose()
+    }
 }
 
 /// A sandbox that runs, as its own process wrote it down. No secret is in it.
@@ -88,7 +99,7 @@ impl Record {
 
     /// The token that it asks for.
     pub(crate) fn token(&self) -> Result<Option<Secret<String>>, AppError> {
-        self.wish.token_file.as_deref().map(read_token).transpose()
+        self.wish.token()
     }
 
     /// Where its services are.

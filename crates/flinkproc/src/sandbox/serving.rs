@@ -11,7 +11,7 @@ use flinkproc_sandbox::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::record::{Kind, Record, Tunnel, Wish, read_token};
+use super::record::{Kind, Record, Tunnel, Wish};
 use super::shelf::Place;
 use super::teller::Teller;
 use super::{BUCKET, environment};
@@ -151,6 +151,6 @@ fn servers(app: &App, wish: &Wish) -> Result<ServerOptions, AppError> {
     servers.storage = wish.storage_root.clone();
     servers.faults = wish.faults.clone();
     servers.login_user = Some(app.environment.login_user());
-    servers.token = wish.token_file.as_deref().map(read_token).transpose()?;
+    servers.token = wish.token()?;
     Ok(servers)
 }

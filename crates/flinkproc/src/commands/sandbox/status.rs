@@ -112,8 +112,8 @@ pub(super) fn places(record: &Record) -> String {
     if let Some(port) = record.ssh_port {
         line("SSH", &format!("port {port}, as {}", record.login_user));
     }
-    if let Some(token) = &record.wish.token_file {
-        line("token", &token.display().to_string());
+    if record.wish.closed {
+        line("token", &record.wish.token_file.display().to_string());
     }
     let name = match record.name.as_str() {
         crate::sandbox::DEFAULT => String::new(),

@@ -23,6 +23,8 @@ use crate::sandbox::teller::Teller;
 use crate::sandbox::{Kind, Record, Shelf};
 use crate::signals::Signals;
 
+/// The token of an open sandbox, which it does not look at.
+const OPEN: &str = "open";
 /// How much of the log is shown when the process ended without a word.
 const TAIL: usize = 2000;
 
@@ -181,15 +183,10 @@ fn wish(place: &Place, args: &Up) -> Result<Wish, AppError> {
             |path: &PathBuf| std::path::absolute(path).map_err(AppError::file("the path", path));
         path.as_ref().map(whole).transpose()
     };
-    let token_file = match args.token.as_deref() {
-        None => None,
-        Some(token) => {
-            let token = match token {
-                "" => Uuid::new_v4().simple().to_string(),
-                given => sound_token(given)?.to_owned(),
-            };
-            Some(place.write_token(&Secret::new(token))?)
-        }
+    let token = match args.token.as_deref() {
+        None => OPEN.to_owned(),
+        Some("") => Uuid::new_v4().simple().to_string(),
+        Some(given) => sound_token(given)?.to_owned(),
     };
     if let Some(faults) = &args.faults {
         // Before anything is started.
@@ -201,7 +198,8 @@ fn wish(place: &Place, args: &Up) -> Result<Wish, AppError> {
         storage_port: args.storage_port.unwrap_or_default(),
         storage_root: whole(&args.storage_root)?,
         faults: whole(&args.faults)?,
-        token_file,
+        closed: args.token.is_some(),
+        token_file: place.write_token(&Secret::new(token))?,
     })
 }
 
@@ -267,7 +265,7 @@ fn is_the_same(args: &Up, record: &Record) -> Result<(), AppError> {
 
 /// The result: where everything is.
 fn show(app: &App, record: &Record) {
-    if record.wish.token_file.is_none() {
+    if !record.wish.closed {
         let runs = match record.wish.kind {
             Kind::Real => ", and through it run code as you",
             _ => "",

@@ -90,16 +90,12 @@ fn of(record: &Record) -> Vec<(&'static str, String)> {
     let ca = record.iap.ca_file.display().to_string();
     vars.push(("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", ca));
     vars.push(("FLINKPROC_IAP_ENDPOINT", record.iap.url.clone()));
-    match &record.wish.token_file {
-        None => {
-            vars.push(("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".to_owned()));
-            vars.push(("FLINKPROC_ANONYMOUS", "1".to_owned()));
-        }
-        Some(file) => {
-            let file = file.display().to_string();
-            vars.push(("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", file.clone()));
-            vars.push(("FLINKPROC_ACCESS_TOKEN_FILE", file));
-        }
+    let token = record.wish.token_file.display().to_string();
+    vars.push(("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", token.clone()));
+    if record.wish.closed {
+        vars.push(("FLINKPROC_ACCESS_TOKEN_FILE", token));
+    } else {
+        vars.push(("FLINKPROC_ANONYMOUS", "1".to_owned()));
     }
     vars
 }
