@@ -22,17 +22,31 @@ const REGION: &str = "v1/projects/p/regions/europe-west1";
 impl Api {
     /// With a running cluster `c`.
     async fn new() -> Self {
+        Self::with_token("").await
+    }
+
+    /// The same, both emulators closed by a token unless it is empty.
+    async fn with_token(token: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = gcs_emulator::Options::new(folder.path());
+        let mut options = gcs_emulator::Options::new(folder.path());
+        let mut headers = reqwest::header::HeaderMap::new();
+        if !token.is_empty() {
+            options = options.token(token);
+            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
         let storage = gcs_emulator::Emulator::start(options).await.unwrap();
         let runtime = Arc::new(ScriptedRuntime::without_machines());
-        let options = EmulatorOptions::default().storage(storage.url());
+        let mut options = EmulatorOptions::default().storage(storage.url());
+        if !token.is_empty() {
+            options = options.token(token);
+        }
+        let client = reqwest::Client::builder().default_headers(headers);
         let emulator = Emulator::start(runtime.clone(), options).await.unwrap();
         let api = Self {
             emulator,
             runtime,
             storage,
-            client: reqwest::Client::new(),
+            client: client.build().unwrap(),
             _folder: folder,
         };
         let lifecycle = json!({"lifecycleConfig": {"idleDeleteTtl": "600s"}});
@@ -200,6 +214,18 @@ async fn a_job_runs_to_its_end_and_says_where_it_has_been() {
 
     let (_, job) = api.post("jobs:submit", request("", json!({}))).await;
     assert_eq!(job["reference"]["jobId"].as_str().map(str::len), Some(36));
+    api.emulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_closes_both_emulators_opens_the_bucket_to_jobs() {
+    let api = Api::with_token("secret").await;
+    api.runtime
+        .set_job(JobScript::default().printing(["known\n"]));
+    api.submit("j").await;
+    let ended = api.wait_ended("j").await;
+    assert!(ended["status"].get("details").is_none(), "{ended}");
+    assert_eq!(api.output_of(&ended).await, ("known\n".to_owned(), true));
     api.emulator.stop().await;
 }
 
