@@ -10,6 +10,9 @@ use crate::failure::{ApiFailure, Code};
 use crate::runtime::{ClusterFacts, YarnMemory};
 use crate::service::{ClusterKey, ClusterRecord, Service, State};
 
+/// How long a look at one cluster may take, in real time.
+const LOOK: Duration = Duration::from_secs(5);
+
 impl State {
     /// Refuses a policy that is not there.
     pub(crate) fn known_policy(&self, cluster: &ClusterKey, id: &str) -> Result<(), ApiFailure> {
@@ -92,7 +95,9 @@ impl Service {
             watched
         };
         for (key, facts) in watched {
-            let seen = self.runtime.yarn_memory(&facts).await;
+            // A YARN that does not answer tells nothing and must not stop the timers of others.
+            let look = tokio::time::timeout(LOOK, self.runtime.yarn_memory(&facts));
+            let seen = look.await.ok().flatten();
             let now = self.clock.now();
             let wanted = self.lock().see(&key, &facts, seen, now);
             let Some((sizes, graceful)) = wanted else {

@@ -8,3 +8,4 @@ mod cluster_rules;
 mod clusters;
 mod policies;
 mod templates;
+mod web_pages;
