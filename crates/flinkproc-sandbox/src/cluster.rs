@@ -122,7 +122,11 @@ impl Cluster {
         let ready = yarn::wait_ready(layout, machines.len(), &daemons, &shared.http, clock);
         let (key, ()) = tokio::try_join!(login, ready)?;
         state.host_key = key;
-        if facts.components.iter().any(|name| name.eq_ignore_ascii_case("FLINK")) {
+        if facts
+            .components
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("FLINK"))
+        {
             let processes = Arc::clone(&self.processes);
             let clock = Arc::clone(&shared.clock);
             state.history = Some(History::start(layout, parts, processes, clock).await?);

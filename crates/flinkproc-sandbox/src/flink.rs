@@ -69,10 +69,22 @@ fn settings(
         ("classloader.check-leaked-classloader", "false".to_owned()),
         ("io.tmp.dirs", layout.text("tmp")),
         // These two stand for folders of HDFS: the only ones that masters and workers share.
-        ("yarn.staging-directory", format!("file://{}", layout.text("staging"))),
-        ("jobmanager.archive.fs.dir", format!("file://{}", layout.text("archive"))),
-        ("historyserver.archive.fs.dir", format!("file://{}", layout.text("archive"))),
-        ("historyserver.archive.fs.refresh-interval", "2000".to_owned()),
+        (
+            "yarn.staging-directory",
+            format!("file://{}", layout.text("staging")),
+        ),
+        (
+            "jobmanager.archive.fs.dir",
+            format!("file://{}", layout.text("archive")),
+        ),
+        (
+            "historyserver.archive.fs.dir",
+            format!("file://{}", layout.text("archive")),
+        ),
+        (
+            "historyserver.archive.fs.refresh-interval",
+            "2000".to_owned(),
+        ),
         // One file of running sessions for each cluster; the default is one for each user.
         ("yarn.properties-file.location", layout.text("tmp")),
     ]

@@ -162,7 +162,9 @@ impl Setting<'_> {
     /// The body of the job.
     fn body<T: DeserializeOwned>(&self) -> Result<T, SandboxError> {
         let body = self.job.resource.get(&self.job.kind);
-        let body = body.cloned().unwrap_or_else(|| Value::Object(serde_json::Map::default()));
+        let body = body
+            .cloned()
+            .unwrap_or_else(|| Value::Object(serde_json::Map::default()));
         serde_json::from_value(body).map_err(|error| self.wrong(error.to_string()))
     }
 
@@ -224,6 +226,9 @@ impl Setting<'_> {
 
 /// Paths as one list.
 fn joined(paths: &[PathBuf], separator: &str) -> String {
-    let texts: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let texts: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     texts.join(separator)
 }

@@ -128,10 +128,11 @@ pub fn descendants(roots: &[ProcessRef]) -> BTreeSet<ProcessRef> {
 pub fn family(mark: &str, roots: &[ProcessRef]) -> BTreeSet<ProcessRef> {
     let all = processes();
     let marked = |process: &&ProcessRef| {
-        !mark.is_empty() && fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|text| {
-            text.split(|byte| *byte == 0)
-                .any(|one| one == mark.as_bytes())
-        })
+        !mark.is_empty()
+            && fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|text| {
+                text.split(|byte| *byte == 0)
+                    .any(|one| one == mark.as_bytes())
+            })
     };
     let mut found: BTreeSet<ProcessRef> = all.keys().filter(marked).copied().collect();
     found.extend(roots.iter().filter(|root| all.contains_key(root)));
@@ -273,7 +274,10 @@ mod tests {
         let own = ProcessRef::of(std::process::id()).expect("running");
         let parent = ProcessRef::of(std::os::unix::process::parent_id()).expect("running");
         let found = descendants(&[own]);
-        assert!(found.contains(&own) && !found.contains(&parent), "{found:?}");
+        assert!(
+            found.contains(&own) && !found.contains(&parent),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -54,7 +54,10 @@ impl<'a> ResourceManager<'a> {
             "resource": {"memory": 0, "vCores": 0},
             "overCommitTimeout": -1,
         });
-        let url = format!("{}/nodes/{node}/resource?user.name={}", self.root, self.user);
+        let url = format!(
+            "{}/nodes/{node}/resource?user.name={}",
+            self.root, self.user
+        );
         let call = self.http.post(url).json(&body).timeout(PATIENCE).send();
         call.await.is_ok_and(|answer| answer.status().is_success())
     }
@@ -105,7 +108,11 @@ impl<'a> ResourceManager<'a> {
             let mut tags = tags.unwrap_or_default().split(',');
             tags.any(|one| one.trim().eq_ignore_ascii_case(tag))
         };
-        list(&body, "/apps/app").iter().filter(has).cloned().collect()
+        list(&body, "/apps/app")
+            .iter()
+            .filter(has)
+            .cloned()
+            .collect()
     }
 }
 

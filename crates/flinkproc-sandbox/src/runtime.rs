@@ -211,6 +211,10 @@ impl ClusterRuntime for SandboxRuntime {
             .map_err(|error| failed(&error))
     }
 
+    fn ssh_port(&self, _cluster: &ClusterFacts, _machine: &str) -> u16 {
+        self.shared.ssh_port
+    }
+
     async fn is_busy(&self, cluster: &ClusterFacts) -> bool {
         let Ok(found) = self.find(cluster) else {
             return false;

@@ -76,7 +76,9 @@ impl Isolation {
             return Ok(isolation);
         }
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(format!("{said}{}", last_lines(&errors, 3)).trim().to_owned())
+        Err(format!("{said}{}", last_lines(&errors, 3))
+            .trim()
+            .to_owned())
     }
 
     /// The program and arguments that start `program` as on the worker `node`.
@@ -134,7 +136,16 @@ impl Isolation {
         if self.user.is_some() {
             all.push("--map-root-user".to_owned());
         }
-        let fixed = ["--mount", "--propagation", "private", "--", SHELL, "-c", SCRIPT, "worker"];
+        let fixed = [
+            "--mount",
+            "--propagation",
+            "private",
+            "--",
+            SHELL,
+            "-c",
+            SCRIPT,
+            "worker",
+        ];
         all.extend(fixed.map(str::to_owned));
         let pairs = mounts.iter().flatten();
         all.extend(pairs.map(|path| path.display().to_string()));
@@ -190,7 +201,9 @@ fn python_home(python: &Path) -> Option<PathBuf> {
 
 /// The folders as the kernel names them, without those that lie in another.
 fn covers(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let real = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok());
+    let real = folders
+        .iter()
+        .filter_map(|folder| fs::canonicalize(folder).ok());
     let mut real: Vec<PathBuf> = real.filter(|folder| folder.parent().is_some()).collect();
     real.sort();
     real.dedup();

@@ -36,7 +36,9 @@ pub(crate) fn configure(layout: &Layout, parts: &Parts) -> Result<(), SandboxErr
     layout.create_folders(&["hadoop-conf", "tmp", "log", "app-log", "staging", "archive"])?;
     layout.write("hadoop-conf/core-site.xml", &core_site(layout))?;
     let settings = mapreduce_settings(layout, parts);
-    let pairs = settings.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    let pairs = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.clone()));
     layout.write("hadoop-conf/mapred-site.xml", &configuration(pairs))?;
     layout.write("hadoop-conf/capacity-scheduler.xml", &capacity_scheduler())?;
     layout.write("hadoop-conf/log4j.properties", LOG4J)?;
@@ -78,8 +80,14 @@ fn core_site(layout: &Layout) -> String {
         ("fs.gs.project.id", one("sandbox")),
         ("fs.gs.storage.root.url", format!("{}/", layout.storage)),
         // With a metadata server the connector asks it for the machine's token, as on Dataproc.
-        ("fs.gs.auth.service.account.enable", layout.metadata_host.is_some().to_string()),
-        ("fs.gs.auth.null.enable", layout.metadata_host.is_none().to_string()),
+        (
+            "fs.gs.auth.service.account.enable",
+            layout.metadata_host.is_some().to_string(),
+        ),
+        (
+            "fs.gs.auth.null.enable",
+            layout.metadata_host.is_none().to_string(),
+        ),
         // The default of 64 MiB for each open file does not fit into a small TaskManager's heap.
         ("fs.gs.outputstream.upload.chunk.size", one("1048576")),
     ])
@@ -162,6 +170,11 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
         (
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage",
             one("99.5"),
+        ),
+        // Its own, and empty, on each worker; by default the folder of all homes of the machine.
+        (
+            "yarn.nodemanager.user-home-dir",
+            layout.home.display().to_string(),
         ),
         ("yarn.log-aggregation-enable", one("true")),
         (

@@ -66,7 +66,11 @@ async fn pig(real: &Real) {
     assert!(real.folder.path().join("made").is_dir());
     let queries = json!(["sh env; sh command -v flink", "sh exit 7", "sh echo never"]);
     let (status, text) = real
-        .run("pig-list", "pigJob", json!({"queryList": {"queries": queries}}))
+        .run(
+            "pig-list",
+            "pigJob",
+            json!({"queryList": {"queries": queries}}),
+        )
         .await;
     assert_eq!(status, 5, "Pig's own status, not the child's: {text}");
     assert!(text.contains("/home\n") && text.contains("HOME="), "{text}");
@@ -75,7 +79,11 @@ async fn pig(real: &Real) {
     real.upload("in/words.txt", "b\na\n").await;
     let queries = json!(["fs -cat gs://things/in/words.txt", "fs -ls /nowhere"]);
     let (status, text) = real
-        .run("pig-fs", "pigJob", json!({"queryList": {"queries": queries}}))
+        .run(
+            "pig-fs",
+            "pigJob",
+            json!({"queryList": {"queries": queries}}),
+        )
         .await;
     assert_eq!(status, 5, "{text}");
     assert!(text.contains("b\na\n"), "{text}");
@@ -103,14 +111,23 @@ async fn hadoop(real: &Real) {
     let site = std::fs::read_to_string(cluster.join("jobs/hadoop-class/conf/mapred-site.xml"));
     let site = site.expect("written");
     assert!(site.contains("<name>my.own</name><value>setting</value>"));
-    assert!(site.contains("<name>mapreduce.job.tags</name><value>dataproc_job_hadoop-class</value>"));
+    assert!(
+        site.contains("<name>mapreduce.job.tags</name><value>dataproc_job_hadoop-class</value>")
+    );
     let jar = jar(real);
     let arguments = json!(["org.apache.hadoop.fs.FsShell", "-ls", "it's $5"]);
     let (status, text) = real
-        .run("hadoop-jar", "hadoopJob", json!({"mainJarFileUri": jar, "args": arguments}))
+        .run(
+            "hadoop-jar",
+            "hadoopJob",
+            json!({"mainJarFileUri": jar, "args": arguments}),
+        )
         .await;
     assert_eq!(status, 1, "{text}");
-    assert!(text.contains("`it's $5': No such file or directory"), "{text}");
+    assert!(
+        text.contains("`it's $5': No such file or directory"),
+        "{text}"
+    );
 }
 
 /// One of Hadoop's own jars.
@@ -137,7 +154,12 @@ async fn refused(real: &Real) {
     assert!(matches!(error, RuntimeError::NotEmulated { .. }));
     check("pigJob", json!({}), "it has no queries").await;
     let missing = json!({"queryFileUri": "gs://things/missing.pig"});
-    check("pigJob", missing, "gs://things/missing.pig cannot be had: no such object").await;
+    check(
+        "pigJob",
+        missing,
+        "gs://things/missing.pig cannot be had: no such object",
+    )
+    .await;
     let missing = json!({"mainJarFileUri": "file:///nowhere.jar"});
     check("hadoopJob", missing, "no such file on the master").await;
     let strange = json!({"mainPythonFileUri": "hdfs:///job.py"});
@@ -180,10 +202,16 @@ async fn flink(real: &Real) {
     let (status, text) = real.run("flink", "flinkJob", body).await;
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("flink says helped ['one']"), "{text}");
-    assert!(text.contains("| 3 |") || text.contains("|                    3 |"), "{text}");
+    assert!(
+        text.contains("| 3 |") || text.contains("|                    3 |"),
+        "{text}"
+    );
     let job = JobFacts::new("flink", "flinkJob", json!({}));
     let applications = real.runtime.job_applications(&real.facts, &job).await;
-    let names: Vec<_> = applications.iter().map(|one| (one.name.as_str(), one.state.as_str())).collect();
+    let names: Vec<_> = applications
+        .iter()
+        .map(|one| (one.name.as_str(), one.state.as_str()))
+        .collect();
     assert_eq!(names, [("native", "FINISHED")]);
     drop(code);
 }
@@ -208,8 +236,14 @@ async fn cancelled(real: &Real) {
             let piece = pieces.recv().await.expect("it says so");
             all.push_str(&String::from_utf8_lossy(&piece));
         }
-        real.runtime.cancel_job(&real.facts, "long").await.expect("asked");
-        real.runtime.cancel_job(&real.facts, "unknown").await.expect("no error");
+        real.runtime
+            .cancel_job(&real.facts, "long")
+            .await
+            .expect("asked");
+        real.runtime
+            .cancel_job(&real.facts, "unknown")
+            .await
+            .expect("no error");
         pieces.close();
     };
     let began = Instant::now();

@@ -206,7 +206,12 @@ mod tests {
 
     #[tokio::test]
     async fn both_outputs_come_in_order_with_the_exit_status() {
-        check("echo out; echo err >&2; echo more; exit 7", "out\nerr\nmore\n", 7).await;
+        check(
+            "echo out; echo err >&2; echo more; exit 7",
+            "out\nerr\nmore\n",
+            7,
+        )
+        .await;
         check("kill -KILL $$", "", 137).await;
         // What the driver leaves behind holds the output open, and is not waited for.
         let began = Instant::now();

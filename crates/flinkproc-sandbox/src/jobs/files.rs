@@ -49,9 +49,16 @@ impl<'a> Files<'a> {
                 .split_once('/')
                 .filter(|(bucket, name)| !bucket.is_empty() && !name.is_empty())
                 .ok_or_else(|| fail("a bucket and an object are needed"))?;
-            let file = name.rsplit('/').next().filter(|file| !file.is_empty() && *file != "..");
-            let file = self.folder.join(file.ok_or_else(|| fail("it names a folder"))?);
-            self.fetch(bucket, name, &file).await.map_err(|detail| fail(&detail))?;
+            let file = name
+                .rsplit('/')
+                .next()
+                .filter(|file| !file.is_empty() && *file != "..");
+            let file = self
+                .folder
+                .join(file.ok_or_else(|| fail("it names a folder"))?);
+            self.fetch(bucket, name, &file)
+                .await
+                .map_err(|detail| fail(&detail))?;
             return Ok(file);
         }
         let path = match uri.strip_prefix("file://") {
@@ -80,7 +87,8 @@ impl<'a> Files<'a> {
     }
 
     async fn fetch(&self, bucket: &str, name: &str, file: &Path) -> Result<(), String> {
-        let mut url = reqwest::Url::parse(&self.layout.storage).map_err(|error| error.to_string())?;
+        let mut url =
+            reqwest::Url::parse(&self.layout.storage).map_err(|error| error.to_string())?;
         url.path_segments_mut()
             .map_err(|()| "the storage server has no usable address".to_owned())?
             .pop_if_empty()

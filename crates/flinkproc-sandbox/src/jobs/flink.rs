@@ -63,9 +63,17 @@ fn run(
     let target = properties.remove(TARGET);
     let target = target.unwrap_or_else(|| "yarn-per-job".to_owned());
     // Flink 1.20 starts application mode by a word of its own.
-    let word = if target.ends_with("-application") { "run-application" } else { "run" };
+    let word = if target.ends_with("-application") {
+        "run-application"
+    } else {
+        "run"
+    };
     let mut arguments = vec![word.to_owned(), "-t".to_owned(), target];
-    arguments.extend(properties.iter().map(|(key, value)| format!("-D{key}={value}")));
+    arguments.extend(
+        properties
+            .iter()
+            .map(|(key, value)| format!("-D{key}={value}")),
+    );
     if let Some(savepoint) = savepoint.filter(|text| !text.is_empty()) {
         arguments.extend(["-s".to_owned(), savepoint.to_owned()]);
     }
@@ -116,7 +124,10 @@ pub(super) async fn python_command(setting: &Setting<'_>) -> Result<Command, San
     let jars = setting.files.all(&job.jar_file_uris).await?;
     let savepoint = job.savepoint_uri.as_deref();
     let mut arguments = run(&job.properties, &setting.job.tag, &jars, savepoint);
-    let main = job.main_python_file_uri.as_deref().filter(|uri| !uri.is_empty());
+    let main = job
+        .main_python_file_uri
+        .as_deref()
+        .filter(|uri| !uri.is_empty());
     let module = job.python_module.filter(|name| !name.is_empty());
     let mut files = setting.files.all(&job.python_file_uris).await?;
     if let Some(uri) = main {

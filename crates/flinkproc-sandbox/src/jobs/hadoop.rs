@@ -34,8 +34,13 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
     ] {
         let paths = setting.files.all(uris).await?;
         if !paths.is_empty() {
-            let uris: Vec<String> = paths.iter().map(|path| format!("file://{}", path.display())).collect();
-            properties.entry(key.to_owned()).or_insert_with(|| uris.join(","));
+            let uris: Vec<String> = paths
+                .iter()
+                .map(|path| format!("file://{}", path.display()))
+                .collect();
+            properties
+                .entry(key.to_owned())
+                .or_insert_with(|| uris.join(","));
         }
     }
     let conf = setting.hadoop_conf(&properties, &job.logging_config)?;
@@ -52,7 +57,9 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
     .map(str::to_owned)
     .to_vec();
     arguments.push(format!("-Djava.io.tmpdir={}", setting.layout.text("tmp")));
-    arguments.push(format!("-Dlog4j.configuration=file:{conf}/log4j.properties"));
+    arguments.push(format!(
+        "-Dlog4j.configuration=file:{conf}/log4j.properties"
+    ));
     arguments.extend(["-cp".to_owned(), classpath.join(":")]);
     match (&job.main_jar_file_uri, &job.main_class) {
         (Some(jar), _) => {

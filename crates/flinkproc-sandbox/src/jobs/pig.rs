@@ -71,7 +71,9 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
     .map(str::to_owned)
     .to_vec();
     arguments.push(format!("-Djava.io.tmpdir={}", setting.layout.text("tmp")));
-    arguments.push(format!("-Dlog4j.configuration=file:{conf}/log4j.properties"));
+    arguments.push(format!(
+        "-Dlog4j.configuration=file:{conf}/log4j.properties"
+    ));
     arguments.extend(["-cp".to_owned(), classpath.join(":")]);
     arguments.push("org.apache.pig.Main".to_owned());
     arguments.extend(["-4".to_owned(), format!("{conf}/log4j.properties")]);

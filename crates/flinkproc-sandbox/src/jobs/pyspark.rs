@@ -40,7 +40,10 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
     let mut settings = defaults(setting, &spark.display().to_string(), &connector);
     settings.extend(job.properties.clone());
     tag(&mut settings, &setting.job.tag);
-    setting.write("spark-conf/spark-defaults.conf", &properties_file(&settings))?;
+    setting.write(
+        "spark-conf/spark-defaults.conf",
+        &properties_file(&settings),
+    )?;
     setting.write("spark-conf/log4j2.properties", &log4j2(&job.logging_config))?;
     let mut arguments: Vec<String> = ["--master", "yarn", "--deploy-mode", "client"]
         .map(str::to_owned)
@@ -88,7 +91,10 @@ fn defaults(setting: &Setting<'_>, spark: &str, connector: &str) -> BTreeMap<Str
         ("spark.driver.bindAddress", ip),
         ("spark.driver.memory", "512m".to_owned()),
         ("spark.driver.extraClassPath", connector.to_owned()),
-        ("spark.driver.extraJavaOptions", format!("{JAVA_OPENS} {temporary}")),
+        (
+            "spark.driver.extraJavaOptions",
+            format!("{JAVA_OPENS} {temporary}"),
+        ),
         ("spark.executor.extraClassPath", connector.to_owned()),
         ("spark.executor.extraJavaOptions", JAVA_OPENS.to_owned()),
         ("spark.executor.instances", "1".to_owned()),
@@ -97,7 +103,10 @@ fn defaults(setting: &Setting<'_>, spark: &str, connector: &str) -> BTreeMap<Str
         ("spark.yarn.am.extraJavaOptions", JAVA_OPENS.to_owned()),
         // Parts lie on every machine; copying 300 MB for each application would only cost time.
         ("spark.yarn.jars", format!("local:{spark}/jars/*")),
-        ("spark.yarn.stagingDir", format!("file://{}", setting.layout.text("staging"))),
+        (
+            "spark.yarn.stagingDir",
+            format!("file://{}", setting.layout.text("staging")),
+        ),
         ("spark.local.dir", setting.layout.text("tmp")),
         ("spark.ui.enabled", "false".to_owned()),
         (
@@ -125,7 +134,10 @@ fn properties_file(settings: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     for (key, value) in settings {
         let value = value.replace('\\', "\\\\").replace('\n', "\\n");
-        let key = key.replace(' ', "\\ ").replace(':', "\\:").replace('=', "\\=");
+        let key = key
+            .replace(' ', "\\ ")
+            .replace(':', "\\:")
+            .replace('=', "\\=");
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{key}={value}");
     }
@@ -133,7 +145,10 @@ fn properties_file(settings: &BTreeMap<String, String>) -> String {
 }
 
 fn log4j2(logging: &LoggingConfig) -> String {
-    let root = logging.driver_log_levels.get("root").map_or("info", String::as_str);
+    let root = logging
+        .driver_log_levels
+        .get("root")
+        .map_or("info", String::as_str);
     let mut text = format!(
         "rootLogger.level={root}\n\
          rootLogger.appenderRef.stdout.ref=console\n\
@@ -143,9 +158,15 @@ fn log4j2(logging: &LoggingConfig) -> String {
          appender.console.layout.type=PatternLayout\n\
          appender.console.layout.pattern=%d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex\n"
     );
-    let others = logging.driver_log_levels.iter().filter(|(name, _)| *name != "root");
+    let others = logging
+        .driver_log_levels
+        .iter()
+        .filter(|(name, _)| *name != "root");
     for (number, (name, level)) in others.enumerate() {
-        let _ = writeln!(text, "logger.l{number}.name={name}\nlogger.l{number}.level={level}");
+        let _ = writeln!(
+            text,
+            "logger.l{number}.name={name}\nlogger.l{number}.level={level}"
+        );
     }
     text
 }
@@ -166,9 +187,15 @@ mod tests {
     fn a_jobs_own_tags_stay() {
         let mut settings = BTreeMap::new();
         tag(&mut settings, "dataproc_job_a");
-        assert_eq!(properties_file(&settings), "spark.yarn.tags=dataproc_job_a\n");
+        assert_eq!(
+            properties_file(&settings),
+            "spark.yarn.tags=dataproc_job_a\n"
+        );
         let mut settings = BTreeMap::from([("spark.yarn.tags".to_owned(), "mine".to_owned())]);
         tag(&mut settings, "dataproc_job_a");
-        assert_eq!(properties_file(&settings), "spark.yarn.tags=mine,dataproc_job_a\n");
+        assert_eq!(
+            properties_file(&settings),
+            "spark.yarn.tags=mine,dataproc_job_a\n"
+        );
     }
 }
