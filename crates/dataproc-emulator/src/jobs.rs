@@ -20,6 +20,7 @@ mod query;
 mod record;
 mod restart;
 mod run;
+mod submit;
 
 use accept::check_labels;
 use query::JobFilter;
