@@ -13,7 +13,7 @@ args = ["${staging}/output"]
 result = "${staging}/output/"
 
 [cluster]
-workers = 1
+workers = 0
 
 [watch]
 deadline = "10m"

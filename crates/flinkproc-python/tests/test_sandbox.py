@@ -35,7 +35,7 @@ def test_a_job_hands_back_its_result(run_pyflink, tmp_path: Path) -> None:
     assert sorted(run.text().split()) == ["IT'S", "ÜNÏ"]
     assert "the driver has printed this" in run.output
     assert all(one.uri.startswith("gs://") for one in run.objects)
-    assert any(path.name.startswith("driver") for path in run.logs.iterdir())
+    assert any(path.name.startswith("launcher") for path in run.logs.iterdir())
 
 
 def test_a_failing_job_hands_back_its_cause(run_pyflink, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def flinkproc_sandbox(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def flinkproc_cluster(flinkproc_sandbox: Sandbox) -> Iterator[Cluster]:
-    """A cluster with one worker, which all jobs of the session share."""
+    """A cluster of one machine, which all jobs of the session share."""
     cluster = flinkproc_sandbox.make_cluster()
     yield cluster
     cluster.delete()

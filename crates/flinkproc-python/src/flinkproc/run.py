@@ -56,7 +56,7 @@ class Run:
         return "".join(one.read_text() for one in sorted(self.objects, key=lambda one: one.uri))
 
     def log(self, name: str) -> str:
-        """One of the saved logs, such as ``driver.out``."""
+        """One of the saved logs, such as ``launcher-1.err``."""
         return (self.logs / name).read_text(encoding="utf-8", errors="replace")
 
     def explain(self) -> str:

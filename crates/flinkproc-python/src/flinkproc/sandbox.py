@@ -66,8 +66,8 @@ class Sandbox:
         rows = self.binary.json("sandbox", "status", "--name", self.name)
         return [cluster for row in rows for cluster in row["clusters"]]
 
-    def make_cluster(self, workers: int = 1) -> Cluster:
-        """Makes a cluster that stays until it is deleted, or the sandbox ends."""
+    def make_cluster(self, workers: int = 0) -> Cluster:
+        """Makes a cluster that stays until it is deleted, or the sandbox ends; without workers, the master works itself."""
         spec = {
             "job": {"script": "none.py"},
             "cluster": {"workers": workers, "prefix": "pytest", "max_age": "1d"},
@@ -166,7 +166,7 @@ def _run(
     if flink_config:
         job["flink_config"] = dict(flink_config)
     spec: dict[str, Any] = {"job": job, "watch": {"deadline": f"{max(60, int(timeout))}s"}}
-    spec["cluster"] = {"workers": 1} if cluster is None else {"existing": cluster}
+    spec["cluster"] = {"workers": 0} if cluster is None else {"existing": cluster}
     if inputs:
         spec["staging"] = {"input": [{"from": whole(path)} for path in inputs]}
     with tempfile.TemporaryDirectory(prefix="flinkproc-") as folder:
@@ -180,7 +180,7 @@ def _run(
     except (ValueError, KeyError):
         raise FlinkprocError(arguments, done.code, done.err) from None
     logs = Path(outcome["logs"]) if outcome.get("logs") else Path()
-    output = [logs / name for name in sorted(_names(logs)) if name.startswith("driver")]
+    output = [logs / name for name in sorted(_names(logs)) if name.startswith("launcher")]
     cause = outcome.get("cause") or {}
     found = tuple(
         ResultObject(one["uri"], Path(one["local"])) for one in outcome.get("result", []) if one.get("local")
