@@ -163,7 +163,7 @@ pub(crate) async fn update(
     body: Bytes,
 ) -> Result<Json<Value>, ApiFailure> {
     let key = JobKey::new(&project, &region, &id);
-    let change = canonical("Job", &read_json(&body)?, "job")?;
+    let change = canonical(record::MESSAGE, &read_json(&body)?, "job")?;
     check_labels(&change)?;
     let mut state = service.lock();
     let job = state.jobs.jobs.get_mut(&key);

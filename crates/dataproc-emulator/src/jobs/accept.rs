@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::failure::ApiFailure;
+use crate::jobs::record::MESSAGE;
 use crate::jobs::restart::Scheduling;
 use crate::resource::checked_labels;
-use crate::schema::{canonical, duration_millis};
+use crate::schema::{canonical, duration_millis, snake};
 
 /// Types of job that can run here; `pyflinkJob` is what gcloud's hidden command sends.
 const RUNNABLE: &[&str] = &[
@@ -42,7 +43,7 @@ pub(crate) struct Accepted {
 
 /// Checks the `Job` of a submit request.
 pub(crate) fn accept(body: &Value, project: &str) -> Result<Accepted, ApiFailure> {
-    let mut resource = canonical("Job", body, "job")?;
+    let mut resource = canonical(MESSAGE, body, "job")?;
     for output_only in [
         "status",
         "statusHistory",
@@ -114,7 +115,7 @@ fn checked_kind(resource: &Map<String, Value>) -> Result<&'static str, ApiFailur
 /// Checks what each type needs.
 fn check_type(kind: &str, job: &Value) -> Result<(), ApiFailure> {
     let said = |field: &str| job[field].as_str().is_some_and(|text| !text.is_empty());
-    let field = |name: &str| format!("job.{}.{name}", kind.replace("Job", "_job"));
+    let field = |name: &str| format!("job.{}.{name}", snake(kind));
     let one_of = |a: &str, b: &str, names: (&str, &str), oneof: &str| match (said(a), said(b)) {
         (true, true) => Err(ApiFailure::invalid_field(
             &field(names.1),

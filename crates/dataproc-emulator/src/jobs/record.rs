@@ -10,6 +10,9 @@ use crate::jobs::restart::Scheduling;
 use crate::runtime::JobFacts;
 use crate::service::ClusterKey;
 
+/// What the API calls a job.
+pub(crate) const MESSAGE: &str = "Job";
+
 /// Names a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct JobKey {
