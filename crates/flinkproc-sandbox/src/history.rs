@@ -105,6 +105,25 @@ impl Server {
         TcpStream::connect((ip, INNER_PORT)).await
     }
 
+    /// Its own configuration folder, for it reads no settings from its arguments; answers where that is.
+    fn configure(&self) -> Result<String, SandboxError> {
+        const OWN: &str = "historyserver.web.";
+        let shared = self.layout.at("flink-conf/config.yaml");
+        let shared =
+            std::fs::read_to_string(&shared).map_err(SandboxError::file("read", shared))?;
+        // A cluster's property may not move the server away from where the relay looks for it.
+        let kept = shared.lines().filter(|line| !line.starts_with(OWN));
+        let mut text: String = kept.map(|line| format!("{line}\n")).collect();
+        text.push_str(&format!(
+            "{OWN}address: {ip:?}\n{OWN}port: \"{INNER_PORT}\"\n{OWN}tmpdir: {folder:?}\n",
+            ip = self.layout.ip.to_string(),
+            folder = self.layout.text("tmp/history"),
+        ));
+        self.layout.create_folders(&["history-conf"])?;
+        self.layout.write("history-conf/config.yaml", &text)?;
+        Ok(self.layout.text("history-conf"))
+    }
+
     async fn begin(&self) -> Result<(), SandboxError> {
         let (layout, parts) = (&self.layout, &self.parts);
         let java = parts.prerequisites.java_home.join("bin/java");
@@ -126,10 +145,7 @@ impl Server {
             classpath,
             MAIN.to_owned(),
             "--configDir".to_owned(),
-            conf,
-            format!("-Dhistoryserver.web.address={}", layout.ip),
-            format!("-Dhistoryserver.web.port={INNER_PORT}"),
-            format!("-Dhistoryserver.web.tmpdir={}", layout.text("tmp/history")),
+            self.configure()?,
         ]);
         let process = self
             .processes

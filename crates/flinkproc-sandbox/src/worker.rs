@@ -88,7 +88,7 @@ impl Isolation {
         parts: &Parts,
         node: u32,
         program: &Path,
-        arguments: Vec<String>,
+        arguments: &[String],
     ) -> Result<(PathBuf, Vec<String>), SandboxError> {
         let disk = layout.at(&format!("disk-{node}"));
         let mut keeps: Vec<PathBuf> = SHARED.map(|name| layout.at(name)).to_vec();
@@ -122,7 +122,7 @@ impl Isolation {
         // What is mounted from must still be seen then: the folder that the worker's disk lies in is covered at the very end.
         last.sort_by_key(|[instead, cover]| instead.starts_with(cover));
         mounts.extend(last);
-        let all = self.arguments(&mounts, program, &arguments);
+        let all = self.arguments(&mounts, program, arguments);
         Ok((self.unshare.clone(), all))
     }
 

@@ -237,7 +237,7 @@ pub(crate) fn start_node_manager(
     const MAIN: &str = "org.apache.hadoop.yarn.server.nodemanager.NodeManager";
     let (mut program, mut arguments) = daemon(layout, parts, &format!("node-{node}/conf"), MAIN);
     if let Some(isolation) = isolation {
-        (program, arguments) = isolation.wrap(layout, parts, node, &program, arguments)?;
+        (program, arguments) = isolation.wrap(layout, parts, node, &program, &arguments)?;
     }
     let log = layout.at(&format!("log/nodemanager-{node}.log"));
     processes.start(&program, &arguments, &layout.variables(parts), &log)

@@ -213,7 +213,7 @@ async fn stopping(real: &Real) {
     let (status, text) = login.run("cat code/app.py").await;
     assert_eq!(
         (status, text.as_str()),
-        (0, &APPLICATION[..]),
+        (0, APPLICATION),
         "the home is still there"
     );
     real.say("started again");

@@ -44,7 +44,7 @@ pub(super) struct Driver<'a> {
 /// Waits until somebody wishes the job's end.
 pub(super) async fn wish(mut cancelled: watch::Receiver<bool>) {
     if cancelled.wait_for(|wished| *wished).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
