@@ -14,7 +14,9 @@ const ACCOUNT: &str = "me@example.com";
 async fn by_os_login(flink: dataproc_emulator::FlinkScript) -> Cloud {
     let mut cloud = Cloud::new(flink).await;
     cloud.home.set("FLINKPROC_ACCOUNT", ACCOUNT);
-    cloud.home.write("flinkproc.toml", SPEC.to_owned() + OS_LOGIN);
+    cloud
+        .home
+        .write("flinkproc.toml", SPEC.to_owned() + OS_LOGIN);
     cloud
 }
 
@@ -67,8 +69,15 @@ async fn the_profiles_key_goes_also_on_failure_interrupt_and_down() {
     running.end().await;
     assert_eq!(profile(&cloud).await.len(), 1);
     let rows = cloud.run(&["status", "--output", "json"]).await.json();
-    let unfinished = rows.as_array().unwrap().iter().find(|row| row["outcome"].is_null());
-    let id = unfinished.unwrap()["deployment"].as_str().unwrap().to_owned();
+    let unfinished = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["outcome"].is_null());
+    let id = unfinished.unwrap()["deployment"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     cloud.run(&["down", &id]).await.ended_with(0);
     assert_eq!(profile(&cloud).await, Vec::<String>::new());
     cloud.is_empty();
@@ -151,7 +160,10 @@ async fn everything_goes_through_the_proxy_and_believes_the_systems_certificates
     let connects = proxy.connects();
     let all = names.iter().map(|name| format!("{name}:443"));
     for wanted in all.chain(["localhost:1".to_owned()]) {
-        assert!(connects.contains(&wanted), "{wanted} is not in {connects:?}");
+        assert!(
+            connects.contains(&wanted),
+            "{wanted} is not in {connects:?}"
+        );
     }
     cloud.is_empty();
     assert_eq!(profile(&cloud).await, Vec::<String>::new());

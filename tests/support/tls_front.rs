@@ -78,13 +78,12 @@ impl TlsFront {
         let certificate = CertificateParams::new(names).unwrap();
         let certificate = certificate.signed_by(&key, &issuer).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.der().clone()], key)
-                .unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
         let tcp = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = tcp.local_addr().unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -131,7 +130,12 @@ async fn pass_on(State(behind): State<Behind>, request: Request) -> Result<Respo
     let mut headers = parts.headers;
     headers.remove(header::HOST);
     let sent = behind.http.request(parts.method, format!("{base}{path}"));
-    let answer = sent.headers(headers).body(body).send().await.map_err(gone)?;
+    let answer = sent
+        .headers(headers)
+        .body(body)
+        .send()
+        .await
+        .map_err(gone)?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();
     *response.headers_mut() = answer.headers().clone();

@@ -84,7 +84,10 @@ pub(crate) fn backoff() -> ExponentialBackoff {
         .clamp()
 }
 
-pub(crate) fn unbuilt(machine: &MachineRef, error: &google_cloud_gax::client_builder::Error) -> GateError {
+pub(crate) fn unbuilt(
+    machine: &MachineRef,
+    error: &google_cloud_gax::client_builder::Error,
+) -> GateError {
     let (machine, message) = (machine.clone(), error.to_string());
     if error.is_default_credentials() {
         GateError::Unauthenticated { machine, message }

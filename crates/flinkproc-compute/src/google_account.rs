@@ -66,7 +66,10 @@ impl Account {
                 let asked = http
                     .post(TOKEN_INFO)
                     .timeout(ANSWER)
-                    .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .header(
+                        http::header::CONTENT_TYPE,
+                        "application/x-www-form-urlencoded",
+                    )
                     .body(format!("access_token={token}"));
                 let answer = asked.send().await.map_err(unknown)?;
                 let answer = answer.error_for_status().map_err(unknown)?;

@@ -166,7 +166,9 @@ impl OsLogin {
         for key in keys(profile).iter().filter(|key| key.is_left_over(now)) {
             match self.delete(machine, key).await {
                 Ok(()) => pruned += 1,
-                Err(error) => tracing::warn!(%error, "an expired key stays in the OS Login profile"),
+                Err(error) => {
+                    tracing::warn!(%error, "an expired key stays in the OS Login profile")
+                }
             }
         }
         pruned

@@ -71,8 +71,11 @@ pub(crate) fn tls(extra_roots: &[u8]) -> Result<ClientConfig, rustls::Error> {
     let extra = extra.map_err(|error| rustls::Error::General(error.to_string()))?;
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))?;
     let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier);
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let config = config.dangerous().with_custom_certificate_verifier(verifier);
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     Ok(config.with_no_client_auth())
 }
 
@@ -114,8 +117,12 @@ impl Opener {
         })?;
         let wire: Box<dyn Wire> = if service.scheme_str() == Some("https") {
             let host = service.host().unwrap_or_default();
-            let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let name = ServerName::try_from(host).map_err(|error| self.invalid(error.to_string()))?;
+            let host = host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned();
+            let name =
+                ServerName::try_from(host).map_err(|error| self.invalid(error.to_string()))?;
             let secured = TlsConnector::from(Arc::clone(&self.tls)).connect(name, wire);
             Box::new(
                 secured
@@ -166,7 +173,9 @@ impl Opener {
             ),
         };
         let build = |scheme: &str, path: String| {
-            let authority = endpoint.authority().map_or("", |authority| authority.as_str());
+            let authority = endpoint
+                .authority()
+                .map_or("", |authority| authority.as_str());
             let uri = Uri::builder().scheme(scheme).authority(authority);
             let uri = uri.path_and_query(path).build();
             uri.map_err(|error| self.invalid(format!("`{endpoint}`: {error}")))

@@ -132,7 +132,10 @@ mod tests {
         check(b"\x00\x01\x00\x00\x00\x03sid", Ok(Frame::Connected("sid")));
         check(b"\x00\x02\0\0\0\0\0\0\x01\x00", Ok(Frame::Reconnected(256)));
         check(b"\x00\x04\x00\x00\x00\x02hi", Ok(Frame::Data(b"hi")));
-        check(b"\x00\x04\x00\x00\x00\x02hi and more", Ok(Frame::Data(b"hi")));
+        check(
+            b"\x00\x04\x00\x00\x00\x02hi and more",
+            Ok(Frame::Data(b"hi")),
+        );
         check(b"\x00\x07\0\0\0\0\0\0\0\x05", Ok(Frame::Ack(5)));
         check(b"\x00\x09\x01", Ok(Frame::Unknown(9)));
         check(b"\x00", Err(Malformed::CutOff));

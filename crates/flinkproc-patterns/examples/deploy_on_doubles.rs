@@ -13,8 +13,8 @@ use flinkproc_core::{Clock, YarnMode};
 use flinkproc_dataproc::MemoryDataproc;
 use flinkproc_patterns::{Clients, Deployment, EventKind, MemoryJournal, Options, Started};
 use flinkproc_plan::{
-    AccessSpec, ClusterPlan, EntryPoint, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan, SpecSource,
-    SshPlan, StagingPlan, WatchPlan,
+    AccessSpec, ClusterPlan, EntryPoint, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan,
+    SpecSource, SshPlan, StagingPlan, WatchPlan,
 };
 use flinkproc_rest::{
     Application, ApplicationState, FinalStatus, FlinkApi, MemoryFlink, MemoryYarn, YarnApi,

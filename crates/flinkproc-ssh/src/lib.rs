@@ -66,7 +66,7 @@ pub use russh_connect::{ConnectOptions, RusshConnector};
 pub use russh_shell::RusshShell;
 pub use scripted::{Answer, ScriptedConnector, ScriptedFile, ScriptedFiles, ScriptedShell};
 pub use shell::{
-    ByteStream, Connect, Content, ExitStatus, FileMode, Forward, Guard, Output, ProcessEvent, RemoteProcess,
-    RemoteShell, SshTarget,
+    ByteStream, Connect, Content, ExitStatus, FileMode, Forward, Guard, Output, ProcessEvent,
+    RemoteProcess, RemoteShell, SshTarget,
 };
 pub use ssh_config::{HostSettings, JumpLogin, SshConfig};

@@ -16,9 +16,8 @@ use crate::command::RemoteCommand;
 use crate::error::ShellError;
 use crate::part_file::{PartFile, cannot_read, cannot_write};
 use crate::shell::{
-    ByteStream,
-    Connect, Content, ExitStatus, FileMode, Forward, Output, ProcessEvent, RemoteProcess,
-    RemoteShell, SshTarget,
+    ByteStream, Connect, Content, ExitStatus, FileMode, Forward, Output, ProcessEvent,
+    RemoteProcess, RemoteShell, SshTarget,
 };
 
 /// The files of a scripted host, by path.

@@ -125,7 +125,8 @@ impl SshConfig {
         let jumps = params.proxy_jump.clone().unwrap_or_default();
         let jumps = if none(&jumps) { Vec::new() } else { jumps };
         if params.proxy_jump.is_none() && !none(&other(&params, "proxycommand")) {
-            let problem = format!("asks for a ProxyCommand for `{name}`; only ProxyJump is followed");
+            let problem =
+                format!("asks for a ProxyCommand for `{name}`; only ProxyJump is followed");
             return Err(self.refused(problem));
         }
         let host_name = params.host_name.as_deref();
@@ -197,7 +198,9 @@ impl SshConfig {
             part.append(&mut way);
             way = part;
             if way.len() > HOPS {
-                return Err(self.refused(format!("goes through more than {HOPS} hosts to `{name}`")));
+                return Err(
+                    self.refused(format!("goes through more than {HOPS} hosts to `{name}`"))
+                );
             }
             // Only the first one is reached from here, so only its own way counts.
             words = self.host(parts(&first).1)?.jumps;
@@ -226,7 +229,9 @@ impl SshConfig {
             (None, Some(agent)) => Identity::Agent(agent.clone()),
             (None, None) => match usual.iter().find(there) {
                 Some(file) => Identity::KeyFile(file.clone()),
-                None => return Err(self.refused(format!("names no key that is there for `{host}`"))),
+                None => {
+                    return Err(self.refused(format!("names no key that is there for `{host}`")));
+                }
             },
         };
         let mut files = settings.known_hosts;
@@ -259,7 +264,10 @@ fn other(params: &HostParams, name: &str) -> Vec<String> {
         .iter()
         .chain(&params.ignored_fields);
     let mut found = all.filter(|(field, _)| field.eq_ignore_ascii_case(name));
-    found.next().map(|(_, words)| words.clone()).unwrap_or_default()
+    found
+        .next()
+        .map(|(_, words)| words.clone())
+        .unwrap_or_default()
 }
 
 /// `[user@]host[:port]`, with an IPv6 address in brackets.
@@ -269,7 +277,10 @@ fn parts(word: &str) -> (Option<&str>, &str, Option<&str>) {
         Some((user, place)) => (Some(user), place),
         None => (None, word),
     };
-    if let Some((host, rest)) = place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    if let Some((host, rest)) = place
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
         return (user, host, rest.strip_prefix(':'));
     }
     match place.split_once(':') {
@@ -287,7 +298,11 @@ mod tests {
     use crate::identity::Identity;
 
     fn config(text: &str) -> Result<SshConfig, ShellError> {
-        SshConfig::parse(text, Path::new("/home/me/.ssh/config"), Path::new("/home/me"))
+        SshConfig::parse(
+            text,
+            Path::new("/home/me/.ssh/config"),
+            Path::new("/home/me"),
+        )
     }
 
     fn login() -> JumpLogin {
@@ -309,7 +324,10 @@ mod tests {
         assert_eq!(found.user.as_deref(), Some("deploy"));
         assert_eq!(found.port, Some(2222));
         assert_eq!(found.identity_files, [PathBuf::from("/home/me/.ssh/cloud")]);
-        assert_eq!(found.known_hosts, [PathBuf::from("/home/me/.ssh/cloud_hosts")]);
+        assert_eq!(
+            found.known_hosts,
+            [PathBuf::from("/home/me/.ssh/cloud_hosts")]
+        );
         assert_eq!(found.connect_timeout.map(|span| span.as_secs()), Some(7));
         let found = config.host("batch-9-m").expect("followed");
         assert_eq!(found.user.as_deref(), Some("somebody"));
@@ -330,10 +348,19 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            ["door@192.0.2.1:443", "me@inner.example.com:22", "ops@10.0.0.9:2200"]
+            [
+                "door@192.0.2.1:443",
+                "me@inner.example.com:22",
+                "ops@10.0.0.9:2200"
+            ]
         );
         assert!(matches!(way[0].identity, Identity::Agent(_)));
-        assert!(config.jumps("elsewhere", &login()).expect("none").is_empty());
+        assert!(
+            config
+                .jumps("elsewhere", &login())
+                .expect("none")
+                .is_empty()
+        );
     }
 
     #[test]
@@ -352,8 +379,14 @@ mod tests {
     #[test]
     fn jumps_are_taken_apart() {
         assert_eq!(parts("bastion"), (None, "bastion", None));
-        assert_eq!(parts("me@bastion:2222"), (Some("me"), "bastion", Some("2222")));
-        assert_eq!(parts("ssh://me@[2001:db8::1]:22"), (Some("me"), "2001:db8::1", Some("22")));
+        assert_eq!(
+            parts("me@bastion:2222"),
+            (Some("me"), "bastion", Some("2222"))
+        );
+        assert_eq!(
+            parts("ssh://me@[2001:db8::1]:22"),
+            (Some("me"), "2001:db8::1", Some("22"))
+        );
         assert_eq!(parts("2001:db8::1"), (None, "2001:db8::1", None));
     }
 }

@@ -59,7 +59,10 @@ mod tests {
         let path = path.to_str().expect("UTF-8");
         let check = |text: &str| {
             std::fs::write(path, text).expect("written");
-            known(&Environment::of(&[("GOOGLE_APPLICATION_CREDENTIALS", path)]))
+            known(&Environment::of(&[(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                path,
+            )]))
         };
         let key = r#"{"type": "service_account", "client_email": "sa@p.iam.gserviceaccount.com"}"#;
         assert_eq!(check(key).as_deref(), Some("sa@p.iam.gserviceaccount.com"));

@@ -90,8 +90,10 @@ impl Endpoints {
         };
         let account = match (&self.account, &self.metadata) {
             (Some(email), _) => Account::Named(email.clone()),
-            // Without credentials there is nobody to ask; an emulator takes any name.
-            (None, _) if self.anonymous => Account::Named("anonymous@example.com".to_owned()),
+            // Without credentials, or with an emulator's token, there is nobody to ask; an emulator takes any name.
+            (None, _) if self.anonymous || self.token.is_some() => {
+                Account::Named("anonymous@example.com".to_owned())
+            }
             (None, Some(host)) => Account::OfMachine {
                 http: reqwest::Client::builder()
                     .no_proxy()
@@ -99,19 +101,14 @@ impl Endpoints {
                     .map_err(client)?,
                 host: host.clone(),
             },
-            (None, None) => {
-                Account::OfToken(reqwest::Client::builder().build().map_err(client)?)
-            }
+            (None, None) => Account::OfToken(reqwest::Client::builder().build().map_err(client)?),
         };
         let extra_roots = match &self.iap_ca {
             Some(file) => std::fs::read(file).map_err(AppError::file("the certificates", file))?,
             None => Vec::new(),
         };
-        let gate = GoogleGatekeeper::new(
-            credentials.clone(),
-            self.compute.clone(),
-            Arc::clone(clock),
-        );
+        let gate =
+            GoogleGatekeeper::new(credentials.clone(), self.compute.clone(), Arc::clone(clock));
         // One emulator serves both by their paths.
         let os_login = self.os_login.clone().or_else(|| self.compute.clone());
         Ok(gate.with_os_login(account, os_login).with_iap(IapOptions {

@@ -57,7 +57,11 @@ impl ConnectProxy {
 
     /// Says where a name and port lead.
     pub(crate) fn lead(&self, name: &str, to: SocketAddr) {
-        let mut ways = self.book.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ways = self
+            .book
+            .ways
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         ways.insert(name.to_owned(), to);
     }
 

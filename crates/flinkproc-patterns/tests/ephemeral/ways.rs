@@ -1,6 +1,6 @@
 //! The ways in: OS Login, Identity-Aware Proxy and the user's ssh_config, and the key that is taken out of every one.
 
-use flinkproc_compute::{Gatekeeper, GateError};
+use flinkproc_compute::{GateError, Gatekeeper};
 use flinkproc_core::{Explain, Fault, Faulty, MachineRef};
 use flinkproc_patterns::{EventKind, Verdict};
 use flinkproc_plan::{AccessSpec, DefaultTaken, Plan};
@@ -124,7 +124,11 @@ async fn a_relay_that_finds_nobody_is_asked_again_while_the_machine_is_young() {
     let outcome = world.deploy_plan(auto(&world)).await;
     let failure = outcome.failure.clone().expect("it failed");
     assert_eq!(failure.code, "CMP012", "{failure:?}");
-    assert!(failure.help.is_some_and(|help| help.contains("35.235.240.0/20")));
+    assert!(
+        failure
+            .help
+            .is_some_and(|help| help.contains("35.235.240.0/20"))
+    );
     let waited = outcome.phases.iter().map(|phase| phase.took_ms).max();
     assert!(waited.is_some_and(|took| took > 180_000), "{waited:?}");
     assert_eq!(world.gate.inner().profile(), Vec::<String>::new());

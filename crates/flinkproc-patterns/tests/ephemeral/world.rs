@@ -15,8 +15,8 @@ use flinkproc_patterns::{
     Clients, Deployment, Event, Handle, Journal, MemoryJournal, Options, Outcome, RunError, Started,
 };
 use flinkproc_plan::{
-    AccessSpec, ClusterPlan, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt, Plan,
-    RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
+    AccessSpec, ClusterPlan, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt,
+    Plan, RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
 };
 use flinkproc_rest::{
     Application, ApplicationState, FinalStatus, FlinkApi, FlinkJobState, MemoryFlink, MemoryYarn,
