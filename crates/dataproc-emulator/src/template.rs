@@ -72,6 +72,22 @@ pub(crate) fn accept(body: &Value) -> Result<Map<String, Value>, ApiFailure> {
     Ok(resource)
 }
 
+/// Refuses a template that cannot run yet: gcloud makes them empty, and then gives them a placement and jobs one by one.
+fn check_whole(resource: &Map<String, Value>) -> Result<(), ApiFailure> {
+    let placement = resource.get("placement").and_then(Value::as_object);
+    if placement.is_none_or(Map::is_empty) {
+        return Err(refuse(
+            "placement",
+            "Placement is required: a managed cluster or a cluster selector",
+        ));
+    }
+    let jobs = resource.get("jobs").and_then(Value::as_array);
+    if jobs.is_none_or(Vec::is_empty) {
+        return Err(refuse("jobs", "At least one job is required"));
+    }
+    Ok(())
+}
+
 /// Checks the id of a template that is to be kept.
 pub(crate) fn checked_id(resource: &Map<String, Value>) -> Result<String, ApiFailure> {
     let id = resource.get("id").and_then(Value::as_str);
@@ -105,10 +121,7 @@ fn check_placement(placement: Option<&Value>) -> Result<(), ApiFailure> {
             "placement",
             "Invalid value at 'template.placement' (oneof), oneof field 'placement' is already set. Cannot set 'clusterSelector'",
         )),
-        (None, None) => Err(refuse(
-            "placement",
-            "Placement is required: a managed cluster or a cluster selector",
-        )),
+        (None, None) => Ok(()),
         (None, Some(selector)) => {
             let labels = selector["clusterLabels"].as_object();
             match labels.is_none_or(Map::is_empty) {
@@ -156,9 +169,6 @@ pub(crate) fn job_type(job: &Value) -> Option<&str> {
 fn check_jobs(resource: &Map<String, Value>) -> Result<usize, ApiFailure> {
     let jobs = resource.get("jobs").and_then(Value::as_array);
     let jobs = jobs.map_or(&[][..], Vec::as_slice);
-    if jobs.is_empty() {
-        return Err(refuse("jobs", "At least one job is required"));
-    }
     let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (at, job) in jobs.iter().enumerate() {
         let field = |name: &str| format!("jobs[{at}].{name}");
@@ -321,6 +331,7 @@ pub(crate) fn fill_in(
             message,
         ))
     };
+    check_whole(&template)?;
     let parameters = Parameters::read(&template)?;
     for name in given.keys() {
         if !parameters.0.iter().any(|own| own.name == *name) {
@@ -412,13 +423,23 @@ mod tests {
     }
 
     #[test]
+    fn a_template_may_be_half_made_but_not_run() {
+        let check = |change: fn(&mut Value), part: &str| {
+            let accepted = accept(&template(change)).unwrap();
+            let message = fill_in(accepted, &BTreeMap::new()).unwrap_err().message;
+            assert!(message.contains(part), "{message}");
+        };
+        check(|t| t["jobs"] = json!([]), "At least one job");
+        check(|t| t["placement"] = Value::Null, "Placement is required");
+    }
+
+    #[test]
     fn wrong_templates_are_refused_by_field() {
         assert!(accept(&template(|_| {})).is_ok());
         let check = |change: fn(&mut Value), part: &str| {
             let message = accept(&template(change)).unwrap_err().message;
             assert!(message.contains(part), "{message}");
         };
-        check(|t| t["jobs"] = json!([]), "At least one job");
         check(
             |t| t["jobs"][0]["stepId"] = json!("x"),
             "Invalid step id 'x'",
@@ -444,7 +465,6 @@ mod tests {
             |t| t["placement"] = json!({"clusterSelector": {}}),
             "labels are required",
         );
-        check(|t| t["placement"] = Value::Null, "Placement is required");
         check(
             |t| t["placement"]["managedCluster"]["clusterName"] = json!("a"),
             "Invalid cluster name 'a'",
