@@ -1,14 +1,17 @@
 //! Identity-Aware Proxy: the WebSocket relay to a port of a machine, over TLS by the emulator's own authority.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::Query;
+use axum::Json;
+use axum::extract::{Query, State};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -18,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
 use crate::clock::real_sleep;
+use crate::failure::ApiFailure;
 use crate::iap_frames::{Close, SUBPROTOCOL};
 use crate::iap_session::{Arrival, Socket, end, relay};
 use crate::local_ca::LocalCa;
@@ -43,11 +47,12 @@ pub struct Iap {
     serving: JoinHandle<()>,
 }
 
+/// What the relay keeps, and what tests ask of it.
 #[derive(Debug, Default)]
-struct Relay {
+pub(crate) struct Relay {
     sessions: Mutex<HashMap<String, mpsc::Sender<Arrival>>>,
     /// The close code that the next connections get.
-    refusals: Mutex<Vec<u16>>,
+    refusals: Mutex<VecDeque<u16>>,
     cut: Arc<Notify>,
 }
 
@@ -59,7 +64,7 @@ impl Iap {
         ca: LocalCa,
         service: Arc<Service>,
     ) -> Self {
-        let relay = Arc::new(Relay::default());
+        let relay = Arc::clone(&service.relay);
         let acceptor = ca.acceptor.clone();
         let shared = Arc::clone(&relay);
         let serving = tokio::spawn(async move {
@@ -126,8 +131,7 @@ impl Iap {
 
     /// Closes the next so many connections with a code, such as 4003, as soon as they are open.
     pub fn refuse_next(&self, code: u16, times: usize) {
-        let mut refusals = self.relay.refusals();
-        refusals.extend(std::iter::repeat_n(code, times));
+        self.relay.refuse_next(code, times);
     }
 
     /// Cuts every WebSocket that is open, without a word, as a network does; clients may come back.
@@ -281,12 +285,16 @@ impl Relay {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn refusals(&self) -> MutexGuard<'_, Vec<u16>> {
+    fn refusals(&self) -> MutexGuard<'_, VecDeque<u16>> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn refuse_next(&self, code: u16, times: usize) {
+        self.refusals().extend(std::iter::repeat_n(code, times));
+    }
+
     async fn take(&self, wish: Wish, mut socket: Socket, service: &Service) {
-        let refusal = self.refusals().pop();
+        let refusal = self.refusals().pop_front();
         if let Some(code) = refusal {
             return end(&mut socket, Close::Other(code)).await;
         }
@@ -331,6 +339,46 @@ impl Relay {
             },
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Trouble {
+    close: Option<u16>,
+    times: usize,
+    cut: bool,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self {
+            close: None,
+            times: 1,
+            cut: false,
+        }
+    }
+}
+
+/// `POST /emulator/v1/iap` with `{"close": 4003, "times": 2}` or `{"cut": true}`: closes the next connections with a code,
+/// cuts the present ones without a word.
+pub(crate) async fn trouble(
+    State(service): State<Arc<Service>>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiFailure> {
+    let wish: Trouble =
+        serde_json::from_slice(&body).map_err(|error| ApiFailure::invalid(error.to_string()))?;
+    if let Some(code) = wish.close {
+        if !(4000..5000).contains(&code) || wish.times > 1000 {
+            let message = "a code from 4000 to 4999 and at most 1000 times are needed";
+            return Err(ApiFailure::invalid(message));
+        }
+        service.relay.refuse_next(code, wish.times);
+    }
+    if wish.cut {
+        service.relay.cut.notify_waiters();
+    }
+    let sessions = service.relay.sessions().len();
+    Ok(Json(json!({"sessions": sessions})))
 }
 
 /// Finds the machine and connects to one of its ports.

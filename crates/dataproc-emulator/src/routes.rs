@@ -11,7 +11,7 @@ use axum::routing::{delete, get, post};
 use crate::failure::{ApiFailure, Code};
 use crate::service::Service;
 use crate::{
-    access, admin, clusters, faults, iam, jobs, operations, policies, quotas, routes_around,
+    access, admin, clusters, faults, iam, iap, jobs, operations, policies, quotas, routes_around,
     templates,
 };
 
@@ -118,6 +118,7 @@ fn own() -> Router<Arc<Service>> {
             get(iam::denied).post(iam::deny),
         )
         .route(&format!("{OWN}/quotas"), post(quotas::set_limit))
+        .route(&format!("{OWN}/iap"), post(iap::trouble))
 }
 
 /// A call below a known API is one that the real service may have; any other is nobody's.

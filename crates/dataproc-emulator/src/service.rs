@@ -20,6 +20,7 @@ use crate::emulator::EmulatorOptions;
 use crate::failure::{ApiFailure, Code};
 use crate::faults::Faults;
 use crate::iam::Grants;
+use crate::iap::Relay;
 use crate::jobs::Jobs;
 use crate::logging::Log;
 use crate::machines::{MachineRecord, Metadata};
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     /// The login name of every POSIX account, where machines know only one.
     pub(crate) login_user: Option<String>,
     pub(crate) grants: Grants,
+    pub(crate) relay: Arc<Relay>,
     pub(crate) quotas: Quotas,
     pub(crate) secrets: Secrets,
     pub(crate) log: Log,
@@ -216,6 +218,7 @@ impl Service {
             storage_endpoint: options.storage_endpoint,
             login_user: options.login_user,
             grants: Grants::default(),
+            relay: Arc::default(),
             quotas: Quotas::default(),
             secrets: Secrets::default(),
             log: Log::default(),

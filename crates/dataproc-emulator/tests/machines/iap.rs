@@ -203,7 +203,21 @@ async fn each_failure_has_its_code() {
     );
     assert_eq!(refused(&cloud, "reconnect?sid=none&ack=0").await, 4001);
 
+    let trouble = json!({"close": 4051, "times": 1});
+    assert_eq!(
+        cloud.call("POST", "emulator/v1/iap", Some(trouble)).await.0,
+        200
+    );
+    let wrong = json!({"close": 1000});
+    assert_eq!(
+        cloud.call("POST", "emulator/v1/iap", Some(wrong)).await.0,
+        400
+    );
     cloud.emulator.iap().refuse_next(4004, 1);
+    assert_eq!(
+        refused(&cloud, &format!("connect?{TARGET}&port=22")).await,
+        4051
+    );
     assert_eq!(
         refused(&cloud, &format!("connect?{TARGET}&port=22")).await,
         4004
