@@ -154,7 +154,10 @@ async fn what_cannot_be_is_refused_in_words() {
     let ran = up(&["--name", "../x"]).await;
     ran.ended_with(2)
         .told(&["error[APP006]", "lower-case letters"]);
+    // What the failed one said is still there.
     let ran = sandboxes.run(&["logs"]).await;
+    assert!(ran.ended_with(0).out.contains("error[SBX014]"));
+    let ran = sandboxes.run(&["logs", "--name", "other"]).await;
     ran.ended_with(2).told(&["error[APP020]"]);
 
     sandboxes.up(&[]).await;

@@ -9,7 +9,6 @@ use crate::cluster::{make_closed, remove};
 use crate::error::SandboxError;
 use crate::process::end_family;
 use crate::progress::{Progress, ProgressSink};
-use crate::usage::naming;
 
 /// Below the state folder, each running sandbox has its folder here.
 pub(crate) const ALL: &str = "sandbox";
@@ -96,11 +95,6 @@ async fn clean_up(folder: &Path, clock: &dyn Clock) -> Result<usize, SandboxErro
     let entries = fs::read_dir(folder.join(CLUSTERS)).into_iter().flatten();
     for entry in entries.flatten() {
         ended += end_family(&entry.path(), clock).await?;
-    }
-    // Scripted machines have no mark of ours; their files lie in the folder, and their command lines name it.
-    for process in naming(folder) {
-        process.kill();
-        ended += 1;
     }
     remove(folder)?;
     Ok(ended)

@@ -20,10 +20,10 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What the clusters below a sandbox's folder take now.
+    /// What the clusters below a sandbox's folder take now, and scripted machines whose files lie below `machines`.
     #[must_use]
-    pub fn of(folder: &Path) -> Self {
-        let mut processes = naming(folder);
+    pub fn of(folder: &Path, machines: &Path) -> Self {
+        let mut processes = naming(machines);
         let clusters = fs::read_dir(folder.join(CLUSTERS)).into_iter().flatten();
         for cluster in clusters.flatten() {
             processes.extend(family(&format!("{MARK}={}", cluster.path().display()), &[]));
@@ -34,6 +34,17 @@ impl Usage {
             memory: ByteSize::from_bytes(memory),
         }
     }
+}
+
+/// Ends the scripted machines whose files lie below a folder, and what runs on them; answers how many processes that were.
+///
+/// They have no keeper, so that a killed sandbox leaves them.
+pub fn end_scripted_machines(machines: &Path) -> usize {
+    let found = naming(machines);
+    for process in &found {
+        process.kill();
+    }
+    found.len()
 }
 
 /// What a process holds of memory, its part of what it shares with others included; zero when it has ended.
@@ -52,20 +63,21 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Every process on whose command line a folder's path stands, such as an OpenSSH server with its configuration there.
-///
-/// The sandbox's own process names no path of its folder.
-pub(crate) fn naming(folder: &Path) -> BTreeSet<ProcessRef> {
+/// Every process that names something below a folder on its command line or in its environment, as an OpenSSH server names its
+/// configuration, and what it has started names its home.
+fn naming(folder: &Path) -> BTreeSet<ProcessRef> {
     let path = format!("{}/", folder.display());
     let names = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.windows(path.len()).any(|part| part == path.as_bytes())
+        ["cmdline", "environ"].into_iter().any(|file| {
+            let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            text.windows(path.len()).any(|part| part == path.as_bytes())
+        })
     };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .filter(names)
         .filter(|pid| *pid != std::process::id())
+        .filter(names)
         .filter_map(ProcessRef::of)
         .collect()
 }
@@ -82,7 +94,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("made");
         let cluster = folder.path().join("clusters/one");
         std::fs::create_dir_all(&cluster).expect("made");
-        assert_eq!(Usage::of(folder.path()).processes.len(), 0);
+        let machines = folder.path().join("machines");
+        assert_eq!(Usage::of(folder.path(), &machines).processes.len(), 0);
         let script = "while :; do read -r line || exit; done";
         let start = |mark: &std::path::Path, name: &std::path::Path| {
             tokio::process::Command::new("/bin/sh")
@@ -96,13 +109,13 @@ mod tests {
         };
         let nowhere = std::path::Path::new("/nowhere");
         let marked = start(&cluster, nowhere);
-        let named = start(nowhere, &folder.path().join("sshd_config"));
+        let named = start(nowhere, &machines.join("sshd_config"));
         let other = start(nowhere, nowhere);
         let pid = |child: &tokio::process::Child| child.id().expect("runs");
         let expected = [pid(&marked), pid(&named)];
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         loop {
-            let usage = Usage::of(folder.path());
+            let usage = Usage::of(folder.path(), &machines);
             let found: Vec<u32> = usage.processes.iter().map(|one| one.pid).collect();
             if expected.iter().all(|pid| found.contains(pid)) {
                 assert!(!found.contains(&pid(&other)), "{found:?}");

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use flinkproc_core::Secret;
+use flinkproc_sandbox::usage::end_scripted_machines;
 use flinkproc_sandbox::{ProgressSink, clean_up_killed};
 
 use super::record::{Record, Wish};
@@ -19,6 +20,7 @@ const RECORD: &str = "running.json";
 const WISH: &str = "wish.json";
 const TOKEN: &str = "token";
 const LOG: &str = "log";
+const MACHINES: &str = "machines";
 
 /// All sandboxes of a state directory that stay.
 #[derive(Clone, Debug)]
@@ -97,6 +99,7 @@ impl Shelf {
                 dead.pid,
                 place.log().display()
             ));
+            end_scripted_machines(&place.machines());
             place.forget();
         }
         let teller = Teller::new(app.stdio);
@@ -123,7 +126,7 @@ impl Place {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&self.folder)
+            .create(self.machines())
             .map_err(AppError::file("the directory", &self.folder))
     }
 
@@ -192,6 +195,11 @@ impl Place {
         self.folder.join(LOG)
     }
 
+    /// Where scripted machines have their files; nobody else is told of it.
+    pub(crate) fn machines(&self) -> PathBuf {
+        self.folder.join(MACHINES)
+    }
+
     /// The log, new and empty.
     pub(crate) fn new_log(&self) -> Result<File, AppError> {
         closed(&self.log()).map_err(AppError::file("the log", self.log()))
@@ -203,6 +211,7 @@ impl Place {
             // What is not there need not be removed, and what cannot be is seen as stale by its process.
             fs::remove_file(self.folder.join(name)).ok();
         }
+        fs::remove_dir_all(self.machines()).ok();
     }
 
     /// Removes everything, the log too.

@@ -66,7 +66,7 @@ async fn one(app: &App, shelf: &Shelf, place: &Place) -> Result<Option<Value>, P
         .into_iter()
         .map(|one| one.name)
         .collect();
-    let processes = Usage::of(&record.folder).processes.len() + 1;
+    let processes = Usage::of(&record.folder, &place.machines()).processes.len() + 1;
     end(app, shelf, &record).await?;
     place.remove()?;
     if !app.stdio.json() {

@@ -33,7 +33,7 @@ pub(crate) async fn run(app: &App, args: &StatusSandbox) -> Result<u8, Problem> 
     let (mut text, mut rows) = (String::new(), Vec::new());
     for record in &running {
         let clusters = SandboxApi::new(record)?.clusters().await;
-        let usage = Usage::of(&record.folder);
+        let usage = Usage::of(&record.folder, &shelf.place(&record.name)?.machines());
         let own = memory(record.process());
         let all = ByteSize::from_bytes(usage.memory.bytes() + own.bytes());
         let processes = usage.processes.len() + 1;

@@ -125,7 +125,8 @@ fn start(app: &App, shelf: &Shelf, place: &Place) -> Result<Child, AppError> {
         .args(["sandbox", "serve", "--name", &place.name])
         .env("FLINKPROC_STATE", shelf.state())
         .env("FLINKPROC_CACHE", cache)
-        // What it makes in the temporary folder is in its own, and goes with it.
+        // What scripted machines make in the temporary folder goes with the sandbox.
+        .env("TMPDIR", place.machines())
         .current_dir("/")
         .stdin(ProcessStdio::null())
         .stdout(ProcessStdio::piped())
