@@ -21,6 +21,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Workers are machines of their own as far as files go, where the kernel lets us (see `worker`; [`Progress::WorkersShareFiles`]
+//! says where not): they see neither the master's home nor its temporary folder. What stands for HDFS is shared: staged files,
+//! aggregated logs, archives of finished jobs. Where workers share the master's files, Flink's application mode does not run a
+//! job either: its JobManager looks for its own servers at `localhost`.
+//!
+//! Jobs of the Jobs API run as programs of the master, in a folder of their own, with the environment of a login:
+//!
+//! | type | what runs |
+//! |---|---|
+//! | `pigJob` | Pig 0.18: `sh`, `fs` and its other commands; relations fail, for Maven's jar of Pig lacks its copy of a bitmap library |
+//! | `hadoopJob` | Hadoop's `RunJar`, or a class; MapReduce runs inside the driver, for its shuffle service listens on every address |
+//! | `pysparkJob` | `spark-submit` of Spark 3.5 on YARN, client mode, one executor unless its properties say otherwise |
+//! | `flinkJob` | `flink run` (`run-application` by the property `execution.target`), per-job unless its properties say otherwise |
+//! | `pyflinkJob` | the same with a Python program |
+//!
+//! Other types are refused as not emulated. Each application carries the job's YARN tag; a cancelled job's driver gets SIGTERM,
+//! after ten seconds SIGKILL, and then its applications are ended. Log levels have no effect on Flink jobs;
+//! `continueOnFailure` only leaves Pig's `-stop_on_failure` out.
+//!
 //! In reading order: [`prerequisites`] (what the machine must have), [`progress`] (what is told meanwhile), `cache` and [`parts`]
 //! (what is downloaded), [`machine`] (what the kernel says of processes and sockets), `process` (starting and ending), [`address`],
 //! `layout`, `xml`, `yarn`, `resource_manager`, `worker`, `nodes`, `flink`, `history`, `sshd` (one service each), `cluster` (all of
