@@ -5,7 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -66,6 +66,8 @@ pub(crate) fn measure(
 /// A running emulator without machines; ended when dropped.
 struct Server {
     child: Child,
+    /// Kept open: it tells more than its first line.
+    _said: BufReader<ChildStdout>,
     host: String,
     /// Milliseconds until its first answer.
     started: f64,
@@ -80,16 +82,19 @@ impl Server {
             .args(["--machines", "none"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .map_err(text)?;
-        let said = child.stdout.take().ok_or("no output")?;
+        let mut said = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let mut line = String::new();
+        let read = said.read_line(&mut line);
         let mut server = Self {
             child,
+            _said: said,
             host: String::new(),
             started: 0.0,
         };
-        let mut line = String::new();
-        BufReader::new(said).read_line(&mut line).map_err(text)?;
+        read.map_err(text)?;
         let host = line.trim().strip_prefix("http://");
         server.host = host.ok_or("the emulator told no address")?.to_owned();
         let mut connection = server.connect()?;
