@@ -3,6 +3,7 @@
 //! What has to hold however a run ends: the right exit code, no cluster left, and the job started once.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(clippy::expect_used, reason = "a helper that fails fails its test")]
 #![expect(clippy::panic, reason = "a helper that fails fails its test")]
 
 #[path = "support/binary.rs"]

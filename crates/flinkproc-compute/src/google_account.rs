@@ -1,7 +1,9 @@
 //! Whose OS Login profile takes the keys.
 
+use std::error::Error;
 use std::time::Duration;
 
+use flinkproc_core::messages;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use serde::Deserialize;
 
@@ -41,9 +43,10 @@ struct TokenInfo {
     email: Option<String>,
 }
 
-fn unknown(message: impl ToString) -> GateError {
+fn unknown(why: impl Into<Box<dyn Error + Send + Sync>>) -> GateError {
+    let why: Box<dyn Error + Send + Sync> = why.into();
     GateError::UnknownAccount {
-        message: message.to_string(),
+        message: messages(why.as_ref()).join(": "),
     }
 }
 

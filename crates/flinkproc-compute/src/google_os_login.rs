@@ -167,7 +167,7 @@ impl OsLogin {
             match self.delete(machine, key).await {
                 Ok(()) => pruned += 1,
                 Err(error) => {
-                    tracing::warn!(%error, "an expired key stays in the OS Login profile")
+                    tracing::warn!(%error, "an expired key stays in the OS Login profile");
                 }
             }
         }

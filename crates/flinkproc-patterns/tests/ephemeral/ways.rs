@@ -1,7 +1,7 @@
 //! The ways in: OS Login, Identity-Aware Proxy and the user's ssh_config, and the key that is taken out of every one.
 
 use flinkproc_compute::{GateError, Gatekeeper};
-use flinkproc_core::{Explain, Fault, Faulty, MachineRef};
+use flinkproc_core::{Fault, Faulty, MachineRef};
 use flinkproc_patterns::{EventKind, Verdict};
 use flinkproc_plan::{AccessSpec, DefaultTaken, Plan};
 use flinkproc_submit::Script;
