@@ -73,7 +73,7 @@ class Sandbox:
             "cluster": {"workers": workers, "prefix": "pytest", "max_age": "1d"},
         }
         with tempfile.TemporaryDirectory(prefix="flinkproc-") as folder:
-            Path(folder, "none.py").write_text("", encoding="utf-8")
+            Path(folder, "none.py").write_text("# No job runs: only the cluster is made.\n", encoding="utf-8")
             Path(folder, "flinkproc.toml").write_text(to_toml(spec), encoding="utf-8")
             arguments = ["deploy", folder, f"--sandbox={self.name}", "--until", "create-cluster"]
             answer = self.binary.json(*arguments, timeout=START)
