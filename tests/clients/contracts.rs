@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flinkproc_compute::{AdmittedKey, Door, GoogleGatekeeper};
+use flinkproc_compute::{Account, AdmittedKey, Door, Gatekeeper as _, GoogleGatekeeper};
 use flinkproc_core::{MachineRef, ManualClock, Span};
 use flinkproc_dataproc::contract::Ground as Terms;
 use flinkproc_dataproc::{GoogleDataproc, contract};
@@ -92,5 +92,12 @@ async fn machines_are_asked_for_in_googles_messages() {
     flinkproc_compute::contract::gatekeeper(&gate, &machine, &key)
         .await
         .unwrap();
+    // The other door: the key goes into the caller's profile, and out of it.
+    let account = Account::Named("me@example.com".to_owned());
+    let gate = gate.with_os_login(account, Some(ground.api.url().to_owned()));
+    let door = Door::OsLogin;
+    let key = AdmittedKey { door, ..key };
+    gate.admit(&machine, &key).await.unwrap();
+    gate.expel(&machine, &key).await.unwrap();
     ground.end().await;
 }

@@ -128,7 +128,14 @@ def _os_login():
     yield Call("DELETE", f"{user}/projects/{{p}}", None, EMPTY)
 
 
-CALLS = [*_dataproc(), *_compute(), *_os_login()]
+def _projects():
+    i = iam_policy_pb2
+    for version in ("v1", "v3"):
+        path = f"/{version}/projects/{{p}}:testIamPermissions"
+        yield Call("POST", path, i.TestIamPermissionsRequest, i.TestIamPermissionsResponse)
+
+
+CALLS = [*_dataproc(), *_compute(), *_os_login(), *_projects()]
 
 
 BUCKET = "/b/{b}"
