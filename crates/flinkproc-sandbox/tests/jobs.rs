@@ -23,7 +23,10 @@ def told(n):
     import helper, os
     return (helper.NAME, os.path.exists(os.environ["HOME"] + "/on-master"), open("note.txt").read())
 open(os.environ["HOME"] + "/on-master", "w").close()
-print("spark says", sum(context.parallelize(range(100), 2).collect()), context.parallelize([1], 1).map(told).collect(), sys.argv[1:])
+total = sum(context.parallelize(range(100), 2).collect())
+seen = context.parallelize([1], 1).map(told).collect()
+# One write: Spark's log goes to the same place.
+sys.stdout.write(f"spark says {total} {seen} {sys.argv[1:]}\n")
 context.stop()
 sys.exit(3)
 "#;
@@ -33,7 +36,7 @@ import sys
 from pyflink.table import EnvironmentSettings, TableEnvironment
 import pyhelper
 tables = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
-print("flink says", pyhelper.NAME, sys.argv[1:])
+sys.stdout.write(f"flink says {pyhelper.NAME} {sys.argv[1:]}\n")
 tables.execute_sql("SELECT COUNT(*) AS n FROM (VALUES (1), (2), (3)) AS t(x)").print()
 "#;
 

@@ -75,6 +75,8 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
         "-Dlog4j.configuration=file:{conf}/log4j.properties"
     ));
     arguments.extend(["-cp".to_owned(), classpath.join(":")]);
+    // By default the machine's own temporary folder, whose permissions Pig then takes for its own to set.
+    arguments.push(format!("-Dpig.temp.dir={}", setting.layout.text("tmp/pig")));
     arguments.push("org.apache.pig.Main".to_owned());
     arguments.extend(["-4".to_owned(), format!("{conf}/log4j.properties")]);
     arguments.extend(["-logfile".to_owned(), setting.folder.display().to_string()]);
