@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use flinkproc_core::{BucketName, Clock};
+use flinkproc_core::{BucketName, Clock, Secret};
 use flinkproc_sandbox::machine::listeners;
 use flinkproc_sandbox::prerequisites::Environment;
 use flinkproc_sandbox::progress::ProgressSink;
@@ -56,6 +56,7 @@ tables.execute_sql(query).wait()
 "#;
 
 const BUCKET: &str = "words";
+const TOKEN: &str = "ya29.only-for-this-test";
 const RESULT: &str = "alpha,2\nbeta,3\n";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +65,8 @@ async fn a_cluster_runs_a_python_job_and_leaves_nothing() {
     let began = Instant::now();
     let mut options = SandboxOptions::new(environment(), state.path(), Arc::new(SystemClock));
     options.progress = ProgressSink::new(move |one| println!("{:?} {one:?}", began.elapsed()));
+    // Closed: the cluster's own parts get in by the token that their metadata server tells them.
+    options.servers.token = Some(Secret::new(TOKEN.to_owned()));
     let sandbox = Sandbox::start(options).await.expect("started");
     let bucket: BucketName = BUCKET.parse().expect("valid");
     sandbox.ensure_bucket(&bucket).expect("made");
@@ -194,7 +197,9 @@ struct Api(String);
 impl Api {
     async fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let method = method.parse().expect("a method");
-        let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.0));
+        let mut request = reqwest::Client::new()
+            .request(method, format!("{}{path}", self.0))
+            .bearer_auth(TOKEN);
         if !body.is_null() {
             request = request.json(body);
         }
@@ -327,7 +332,9 @@ async fn upload(storage: &str, name: &str, text: &str) {
 }
 
 async fn post(storage: &str, call: &str, body: String) {
-    let request = reqwest::Client::new().post(format!("{storage}{call}"));
+    let request = reqwest::Client::new()
+        .post(format!("{storage}{call}"))
+        .bearer_auth(TOKEN);
     let sent = request
         .header("content-type", "application/json")
         .body(body)
