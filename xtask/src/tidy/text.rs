@@ -53,7 +53,11 @@ fn shown(root: &Path, file: &Path) -> String {
         .to_string()
 }
 
-pub(super) fn collect(directory: &Path, extension: &str, found: &mut Vec<PathBuf>) -> Result<(), String> {
+pub(super) fn collect(
+    directory: &Path,
+    extension: &str,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), String> {
     let entries =
         fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     for entry in entries {
