@@ -1,19 +1,17 @@
 //! [`SshConfig`]: what the user's `ssh_config` says of a host.
 //!
-//! Read by ssh2-config: `Host` with patterns, `Include`, the first value counts. What it does not understand and OpenSSH would
-//! follow (`Match`, `ProxyCommand`, tokens beyond `%h` and `%d`) is refused rather than passed over.
+//! `Host` with patterns and `Include` are followed, the first value counts. What OpenSSH would follow and is not understood here
+//! (`Match`, `ProxyCommand`, tokens beyond `%h` and `%d`) is refused rather than passed over.
 
 use std::fmt;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use ssh2_config::{HostParams, ParseRule};
 
 use crate::error::ShellError;
 use crate::identity::Identity;
 use crate::known_hosts::HostKeyPolicy;
 use crate::shell::SshTarget;
+use crate::ssh_config_text::{Section, sections, values};
 
 /// How many hosts one may go through.
 const HOPS: usize = 8;
@@ -30,7 +28,7 @@ const HOPS: usize = 8;
 /// # Ok::<(), flinkproc_ssh::ShellError>(())
 /// ```
 pub struct SshConfig {
-    hosts: ssh2_config::SshConfig,
+    sections: Vec<Section>,
     file: PathBuf,
     home: PathBuf,
 }
@@ -89,23 +87,15 @@ impl SshConfig {
     /// # Errors
     /// [`ShellError::Config`].
     pub fn parse(text: &str, file: &Path, home: &Path) -> Result<Self, ShellError> {
-        let rules = ParseRule::ALLOW_UNKNOWN_FIELDS | ParseRule::ALLOW_UNSUPPORTED_FIELDS;
-        let parsed = ssh2_config::SshConfig::default().home_dir(home);
-        let hosts = parsed.parse(&mut Cursor::new(text), rules);
-        let config = Self {
-            hosts: hosts.map_err(|error| ShellError::Config {
+        let read = sections(text, home);
+        Ok(Self {
+            sections: read.map_err(|problem| ShellError::Config {
                 file: file.to_owned(),
-                problem: format!("cannot be read: {error}"),
+                problem,
             })?,
             file: file.to_owned(),
             home: home.to_owned(),
-        };
-        let mut hosts = config.hosts.get_hosts().iter();
-        // What follows it would be taken for a part of the section before.
-        if hosts.any(|host| !other(&host.params, "match").is_empty()) {
-            return Err(config.refused("has a section `Match`, which is not understood"));
-        }
-        Ok(config)
+        })
     }
 
     fn refused(&self, problem: impl Into<String>) -> ShellError {
@@ -120,40 +110,47 @@ impl SshConfig {
     /// # Errors
     /// [`ShellError::Config`] where it asks for something that is not done here.
     pub fn host(&self, name: &str) -> Result<HostSettings, ShellError> {
-        let params = self.hosts.query(name);
-        let none = |words: &[String]| words.first().is_none_or(|word| word == "none");
-        let jumps = params.proxy_jump.clone().unwrap_or_default();
-        let jumps = if none(&jumps) { Vec::new() } else { jumps };
-        if params.proxy_jump.is_none() && !none(&other(&params, "proxycommand")) {
+        let all = |keyword| values(&self.sections, name, keyword);
+        let first = |keyword: &'static str| {
+            let words = values(&self.sections, name, keyword).next()?;
+            words.first().map(String::as_str)
+        };
+        let jump = first("proxyjump");
+        if jump.is_none() && first("proxycommand").is_some_and(|word| word != "none") {
             let problem =
                 format!("asks for a ProxyCommand for `{name}`; only ProxyJump is followed");
             return Err(self.refused(problem));
         }
-        let host_name = params.host_name.as_deref();
-        let host_name = host_name.map(|text| self.filled(text, name)).transpose()?;
-        let path = |text: &str| -> Result<PathBuf, ShellError> {
-            let text = self.filled(text, name)?;
-            Ok(match text.strip_prefix("~/") {
-                Some(rest) => self.home.join(rest),
-                None => PathBuf::from(text),
-            })
+        let jump = jump.filter(|word| *word != "none").unwrap_or_default();
+        let jumps = jump.split(',').filter(|word| !word.is_empty());
+        let number = |keyword: &'static str| -> Result<Option<u16>, ShellError> {
+            let parsed = first(keyword).map(|word| {
+                let wrong = || self.refused(format!("has no number for {keyword} in `{word}`"));
+                word.parse().map_err(|_| wrong())
+            });
+            parsed.transpose()
         };
-        let mut identity_files = Vec::new();
-        for file in params.identity_file.iter().flatten() {
-            identity_files.push(path(&file.to_string_lossy())?);
-        }
-        let mut known_hosts = Vec::new();
-        for file in other(&params, "userknownhostsfile") {
-            known_hosts.push(path(&file)?);
-        }
+        let paths = |words: &[String]| -> Result<Vec<PathBuf>, ShellError> {
+            let words = words.iter().filter(|word| *word != "none");
+            let path = |word: &String| {
+                let text = self.filled(word, name)?;
+                Ok(match text.strip_prefix("~/") {
+                    Some(rest) => self.home.join(rest),
+                    None => PathBuf::from(text),
+                })
+            };
+            words.map(path).collect()
+        };
+        let host_name = first("hostname").map(|text| self.filled(text, name));
+        let timeout = number("connecttimeout")?;
         Ok(HostSettings {
-            host_name,
-            port: params.port,
-            user: params.user.clone(),
-            identity_files,
-            known_hosts,
-            connect_timeout: params.connect_timeout,
-            jumps,
+            host_name: host_name.transpose()?,
+            port: number("port")?,
+            user: first("user").map(str::to_owned),
+            identity_files: paths(&all("identityfile").flatten().cloned().collect::<Vec<_>>())?,
+            known_hosts: paths(all("userknownhostsfile").next().unwrap_or_default())?,
+            connect_timeout: timeout.map(|seconds| Duration::from_secs(seconds.into())),
+            jumps: jumps.map(str::to_owned).collect(),
         })
     }
 
@@ -255,19 +252,6 @@ impl SshConfig {
             connect_timeout: settings.connect_timeout,
         })
     }
-}
-
-/// A field that the parser does not know by name.
-fn other(params: &HostParams, name: &str) -> Vec<String> {
-    let all = params
-        .unsupported_fields
-        .iter()
-        .chain(&params.ignored_fields);
-    let mut found = all.filter(|(field, _)| field.eq_ignore_ascii_case(name));
-    found
-        .next()
-        .map(|(_, words)| words.clone())
-        .unwrap_or_default()
 }
 
 /// `[user@]host[:port]`, with an IPv6 address in brackets.
