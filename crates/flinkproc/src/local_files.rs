@@ -127,7 +127,7 @@ mod tests {
             LocalFact::File {
                 size: long.len() as u64,
                 sha256: expected,
-                crc32c: Some(0x25e8_0e5a),
+                crc32c: Some(0x8b94_ae52),
                 utf8: true
             }
         );
