@@ -8,10 +8,10 @@
 
 #[path = "support/binary.rs"]
 mod binary;
-#[path = "../crates/flinkproc-compute/tests/support/connect_proxy.rs"]
-mod connect_proxy;
 #[path = "support/cloud.rs"]
 mod cloud;
+#[path = "../crates/flinkproc-compute/tests/support/connect_proxy.rs"]
+mod connect_proxy;
 #[path = "scripted/crashes.rs"]
 mod crashes;
 #[path = "scripted/endings.rs"]

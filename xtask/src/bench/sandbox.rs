@@ -63,8 +63,18 @@ fn cluster(figures: &mut Figures) -> Result<(), String> {
     }
     let running = median(runs.iter().map(|(running, _)| *running));
     let deleted = median(runs.iter().map(|(_, deleted)| *deleted));
-    figures.at_most("sandbox cluster of two workers, RUNNING", 15.0, running, " s");
-    figures.at_most("sandbox cluster of two workers, deleted", 3.0, deleted, " s");
+    figures.at_most(
+        "sandbox cluster of two workers, RUNNING",
+        15.0,
+        running,
+        " s",
+    );
+    figures.at_most(
+        "sandbox cluster of two workers, deleted",
+        3.0,
+        deleted,
+        " s",
+    );
     Ok(())
 }
 

@@ -57,7 +57,15 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
         place = Place::open(app, &choice, &plan) => place?,
         _ = signals.next() => return Err(AppError::InterruptedEarly.into()),
     };
-    let done = carry_out(app, args, (work, plan), (&place, &choice), until, &mut signals).await;
+    let done = carry_out(
+        app,
+        args,
+        (work, plan),
+        (&place, &choice),
+        until,
+        &mut signals,
+    )
+    .await;
     place.close(app).await;
     done
 }
