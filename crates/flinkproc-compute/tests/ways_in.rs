@@ -138,7 +138,7 @@ async fn a_profile_keeps_the_contract_and_others_keep_their_keys() {
     gatekeeper(&gate, &machine(), &key(OURS))
         .await
         .expect("the contract holds");
-    assert_eq!(cloud.profile().await, [others.clone()]);
+    assert_eq!(cloud.profile().await, std::slice::from_ref(&others));
     let login = gate.admit(&machine(), &key(OURS)).await;
     assert_eq!(login, Ok("sysop".to_owned()));
     let ours = format!("ssh-ed25519 {OURS} flinkproc");
@@ -265,7 +265,7 @@ async fn close_codes_tell_what_to_do() {
     ] {
         cloud.emulator.iap().refuse_next(code, 1);
         let refused = gate.open_tunnel(&machine(), port).await;
-        let error = refused.err().expect("refused");
+        let error = refused.expect_err("refused");
         assert_eq!(error.code().as_str(), expected, "{code}: {error}");
         assert_eq!(error.is_typical_of_young_machines(), young, "{code}");
         assert_eq!(error.retry() != RetryHint::Never, young, "{code}");
@@ -299,7 +299,7 @@ async fn a_proxy_on_the_way_is_gone_through_with_name_and_password() {
 
     let gate = via(&format!("http://{}", proxy.address()), None);
     let refused = gate.open_tunnel(&machine(), port).await;
-    let error = refused.err().expect("refused");
+    let error = refused.expect_err("refused");
     assert_eq!(error.code().as_str(), "CMP018", "{error}");
     assert!(error.to_string().contains("authorization"), "{error}");
     assert!(!error.to_string().contains("p w"), "{error}");
