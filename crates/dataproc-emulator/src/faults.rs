@@ -7,12 +7,9 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures::StreamExt as _;
 use gcs_emulator::strike::suffer;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -180,16 +177,7 @@ pub(crate) async fn layer(
             return next.run(request).await;
         }
     };
-    let answer = suffer(over_http, request, |request| next.run(request)).await;
-    answer.map(|body| Body::from_stream(body.into_data_stream().then(breath)))
-}
-
-/// Lets the server send what it has before it hears of an error; else the half of an answer would not come either.
-async fn breath(piece: Result<Bytes, axum::Error>) -> Result<Bytes, axum::Error> {
-    if piece.is_err() {
-        tokio::task::yield_now().await;
-    }
-    piece
+    suffer(over_http, request, |request| next.run(request)).await
 }
 
 /// The cluster that a call is about; `name` where the path has only project and region.

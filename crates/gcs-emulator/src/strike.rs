@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::extract::connect_info::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
+use futures::stream::{self, StreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::connection::Connection;
@@ -74,9 +75,11 @@ async fn half(response: Response) -> Response {
     };
     let promised = promised.unwrap_or_else(|| HeaderValue::from(bytes.len()));
     head.headers.insert(header::CONTENT_LENGTH, promised);
-    let pieces = [
-        Ok(bytes.slice(..bytes.len() / 2)),
-        Err::<Bytes, _>(std::io::Error::other("a fault rule")),
-    ];
-    Response::from_parts(head, Body::from_stream(futures::stream::iter(pieces)))
+    let first = stream::iter([Ok(bytes.slice(..bytes.len() / 2))]);
+    let cut = stream::once(async {
+        // The server sends what it has before it hears of the error; else the half would not come either.
+        tokio::task::yield_now().await;
+        Err::<Bytes, _>(std::io::Error::other("a fault rule"))
+    });
+    Response::from_parts(head, Body::from_stream(first.chain(cut)))
 }

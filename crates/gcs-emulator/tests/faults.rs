@@ -88,7 +88,11 @@ async fn half_an_answer_is_not_taken_for_a_whole_one() {
     bench.put("a").await.expect("put");
     let rule = FaultRule::on("GET", "*/o/a", FaultEffect::HalfAnswer);
     bench.emulator.faults().add(rule);
-    bench.get("a").await.expect_err("half");
+    let url = format!("{}/storage/v1/b/buc/o/a?alt=media", bench.emulator.url());
+    let mut half = bench.client.get(url).send().await.expect("a head");
+    let first = half.chunk().await.expect("half of the body");
+    assert_eq!(first.as_deref(), Some(b"hello".as_slice()));
+    half.chunk().await.expect_err("cut");
     assert_eq!(bench.get("a").await.expect("whole"), "hello world");
 }
 
