@@ -7,9 +7,7 @@ use std::time::Duration;
 use flinkproc_compute::{Access, Machine, Reach};
 use flinkproc_core::MachineRef;
 use flinkproc_plan::{AccessSpec, IdentityPlan};
-use flinkproc_ssh::{
-    HostKeyPolicy, HostSettings, Identity, JumpLogin, ShellError, SshConfig, SshTarget,
-};
+use flinkproc_ssh::{HostKeyPolicy, HostSettings, Identity, JumpLogin, SshConfig, SshTarget};
 
 use crate::error::RunError;
 use crate::run::Run;
@@ -112,15 +110,8 @@ impl Run {
             user: self.plan.ssh.user.clone(),
             agent: self.options.agent.clone(),
         };
-        let name = name.to_owned();
-        let read = tokio::task::spawn_blocking(move || -> Result<_, ShellError> {
-            let config = SshConfig::read(&home.join(".ssh").join("config"), &home)?;
-            Ok((config.host(&name)?, config.jumps(&name, &login)?))
-        });
-        let read = read.await.map_err(|ended| RunError::Broke {
-            what: ended.to_string(),
-        })?;
-        Ok(read?)
+        let config = SshConfig::new(&home.join(".ssh").join("config"), &home);
+        Ok((config.host(name).await?, config.jumps(name, &login).await?))
     }
 }
 

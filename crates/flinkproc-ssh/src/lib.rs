@@ -28,8 +28,9 @@
 //! In reading order: [`shell`] (the traits [`Connect`] and [`RemoteShell`], their values), [`command`] and [`quote`](mod@quote) (what is run),
 //! [`identity`] (whose key), [`known_hosts`] (which hosts), [`error`] (what goes wrong), [`local`] (this machine as a host),
 //! [`scripted`] (a host in memory), `faulty` (failures on demand), `russh_connect` and `russh_shell` (real connections, feature
-//! `client`, on by default), [`ssh_config`] with `ssh_config_text` (what the user's configuration says of a host, likewise), `prompt_stream` (their TCP), `transfer` (the lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every implementation passes,
-//! feature `contract`).
+//! `client`, on by default), [`ssh_config`] (what the user's configuration says of a host), `prompt_stream` (their TCP), `transfer` (the
+//! lines behind uploads), `part_file` and `abort_on_drop` (what cleans up after itself), `contract` (the suite that every
+//! implementation passes, feature `contract`).
 
 mod abort_on_drop;
 pub mod command;
@@ -51,7 +52,6 @@ pub mod russh_shell;
 pub mod scripted;
 pub mod shell;
 pub mod ssh_config;
-mod ssh_config_text;
 #[cfg(feature = "client")]
 mod transfer;
 

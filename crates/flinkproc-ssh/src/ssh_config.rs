@@ -1,44 +1,41 @@
-//! [`SshConfig`]: what the user's `ssh_config` says of a host.
+//! [`SshConfig`]: what the user's `ssh_config` says of a host, as OpenSSH itself reads it.
 //!
-//! `Host` with patterns and `Include` are followed, the first value counts. What OpenSSH would follow and is not understood here
-//! (`Match`, `ProxyCommand`, tokens beyond `%h` and `%d`) is refused rather than passed over.
+//! `ssh -G` reads the file: patterns, `Match` and `Include` mean what they mean to `ssh`. What only `ssh` could carry out
+//! (`ProxyCommand`) is refused rather than passed over.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
+
+use tokio::process::Command;
 
 use crate::error::ShellError;
 use crate::identity::Identity;
 use crate::known_hosts::HostKeyPolicy;
 use crate::shell::SshTarget;
-use crate::ssh_config_text::{Section, sections, values};
 
 /// How many hosts one may go through.
 const HOPS: usize = 8;
 
-/// The user's SSH configuration.
+/// The user's SSH configuration; `ssh` is asked for each host.
 ///
 /// ```
-/// # use std::path::Path;
 /// # use flinkproc_ssh::SshConfig;
-/// let text = "Host *-m\n  User deploy\n  ProxyJump bastion\n";
-/// let config = SshConfig::parse(text, Path::new("/home/me/.ssh/config"), Path::new("/home/me"))?;
-/// assert_eq!(config.host("batch-1-m")?.user.as_deref(), Some("deploy"));
-/// assert_eq!(config.host("elsewhere")?.user, None);
-/// # Ok::<(), flinkproc_ssh::ShellError>(())
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let home = tempfile::tempdir()?;
+/// let file = home.path().join("config");
+/// std::fs::write(&file, "Host *-m\n  User deploy\n  ProxyJump bastion\n")?;
+/// let config = SshConfig::new(&file, home.path());
+/// assert_eq!(config.host("batch-1-m").await?.user.as_deref(), Some("deploy"));
+/// assert_eq!(config.host("elsewhere").await?.user, None);
+/// # Ok(())
+/// # }
 /// ```
+#[derive(Clone, Debug)]
 pub struct SshConfig {
-    sections: Vec<Section>,
     file: PathBuf,
     home: PathBuf,
-}
-
-impl fmt::Debug for SshConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SshConfig")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a configuration says of one host.
@@ -70,32 +67,13 @@ pub struct JumpLogin {
 }
 
 impl SshConfig {
-    /// Reads a configuration and what it includes; `home` stands for `~`.
-    ///
-    /// # Errors
-    /// [`ShellError::Config`].
-    pub fn read(file: &Path, home: &Path) -> Result<Self, ShellError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ShellError::Config {
-            file: file.to_owned(),
-            problem: format!("cannot be read: {error}"),
-        })?;
-        Self::parse(&text, file, home)
-    }
-
-    /// Reads a configuration's text.
-    ///
-    /// # Errors
-    /// [`ShellError::Config`].
-    pub fn parse(text: &str, file: &Path, home: &Path) -> Result<Self, ShellError> {
-        let read = sections(text, home);
-        Ok(Self {
-            sections: read.map_err(|problem| ShellError::Config {
-                file: file.to_owned(),
-                problem,
-            })?,
+    /// The configuration in `file`; `home` stands for `~` in the names of keys.
+    #[must_use]
+    pub fn new(file: &Path, home: &Path) -> Self {
+        Self {
             file: file.to_owned(),
             home: home.to_owned(),
-        })
+        }
     }
 
     fn refused(&self, problem: impl Into<String>) -> ShellError {
@@ -105,76 +83,88 @@ impl SshConfig {
         }
     }
 
-    /// What it says of a host, by the name that one would type.
+    /// What `ssh` makes of a host with this configuration, or with none.
+    async fn ask(&self, file: &Path, name: &str) -> Result<Vec<(String, String)>, ShellError> {
+        let asked = Command::new("ssh")
+            .arg("-F")
+            .arg(file)
+            .args(["-G", "--", name])
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(|error| self.refused(format!("needs OpenSSH's `ssh` to be read: {error}")))?;
+        if !asked.status.success() {
+            let said = String::from_utf8_lossy(&asked.stderr);
+            let said = said.lines().collect::<Vec<_>>().join("; ");
+            return Err(self.refused(format!("is not read by `ssh`: {said}")));
+        }
+        let text = String::from_utf8_lossy(&asked.stdout);
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let pairs = lines.map(|(keyword, value)| (keyword.to_owned(), value.to_owned()));
+        Ok(pairs.collect())
+    }
+
+    /// What it says of a host, by the name that one would type; what it leaves at OpenSSH's own default counts as not said.
     ///
     /// # Errors
-    /// [`ShellError::Config`] where it asks for something that is not done here.
-    pub fn host(&self, name: &str) -> Result<HostSettings, ShellError> {
-        let all = |keyword| values(&self.sections, name, keyword);
-        let first = |keyword: &'static str| {
-            let words = values(&self.sections, name, keyword).next()?;
-            words.first().map(String::as_str)
+    /// [`ShellError::Config`] where it cannot be read or asks for something that is not done here.
+    pub async fn host(&self, name: &str) -> Result<HostSettings, ShellError> {
+        if let Err(error) = tokio::fs::metadata(&self.file).await {
+            return Err(self.refused(format!("cannot be read: {error}")));
+        }
+        let said = self.ask(&self.file, name).await?;
+        let usual = self.ask(Path::new("none"), name).await?;
+        let values = |keyword: &'static str| {
+            let own = said.iter().filter(|pair| !usual.contains(pair));
+            let own = own.filter(move |(found, _)| found == keyword);
+            own.map(|(_, value)| value.as_str())
         };
-        let jump = first("proxyjump");
-        if jump.is_none() && first("proxycommand").is_some_and(|word| word != "none") {
+        let first = |keyword| values(keyword).find(|value| *value != "none");
+        if first("proxyjump").is_none() && first("proxycommand").is_some() {
             let problem =
                 format!("asks for a ProxyCommand for `{name}`; only ProxyJump is followed");
             return Err(self.refused(problem));
         }
-        let jump = jump.filter(|word| *word != "none").unwrap_or_default();
-        let jumps = jump.split(',').filter(|word| !word.is_empty());
-        let number = |keyword: &'static str| -> Result<Option<u16>, ShellError> {
-            let parsed = first(keyword).map(|word| {
-                let wrong = || self.refused(format!("has no number for {keyword} in `{word}`"));
-                word.parse().map_err(|_| wrong())
-            });
-            parsed.transpose()
+        let of = |keyword: &str| {
+            let mut all = said.iter().filter(|(found, _)| found == keyword);
+            all.next()
+                .map(|(_, value)| value.as_str())
+                .unwrap_or_default()
         };
-        let paths = |words: &[String]| -> Result<Vec<PathBuf>, ShellError> {
-            let words = words.iter().filter(|word| *word != "none");
-            let path = |word: &String| {
-                let text = self.filled(word, name)?;
-                Ok(match text.strip_prefix("~/") {
-                    Some(rest) => self.home.join(rest),
-                    None => PathBuf::from(text),
-                })
-            };
-            words.map(path).collect()
+        let tokens = Tokens {
+            home: &self.home.to_string_lossy(),
+            host: of("hostname"),
+            port: of("port"),
+            name,
+            user: of("user"),
         };
-        let host_name = first("hostname").map(|text| self.filled(text, name));
-        let timeout = number("connecttimeout")?;
+        let path = |text: &str| -> Result<PathBuf, ShellError> {
+            let filled = tokens.fill(text);
+            let filled = filled.map_err(|problem| self.refused(problem))?;
+            Ok(match filled.strip_prefix("~/") {
+                Some(rest) => self.home.join(rest),
+                None => PathBuf::from(filled),
+            })
+        };
+        let keys = values("identityfile").filter(|value| *value != "none");
+        let known = first("userknownhostsfile").unwrap_or_default();
+        let jumps = first("proxyjump").unwrap_or_default().split(',');
+        let seconds = first("connecttimeout").and_then(|value| value.parse().ok());
         Ok(HostSettings {
-            host_name: host_name.transpose()?,
-            port: number("port")?,
+            host_name: first("hostname").map(str::to_owned),
+            port: first("port").and_then(|value| value.parse().ok()),
             user: first("user").map(str::to_owned),
-            identity_files: paths(&all("identityfile").flatten().cloned().collect::<Vec<_>>())?,
-            known_hosts: paths(all("userknownhostsfile").next().unwrap_or_default())?,
-            connect_timeout: timeout.map(|seconds| Duration::from_secs(seconds.into())),
-            jumps: jumps.map(str::to_owned).collect(),
+            identity_files: keys.map(path).collect::<Result<_, _>>()?,
+            known_hosts: known
+                .split_whitespace()
+                .map(path)
+                .collect::<Result<_, _>>()?,
+            connect_timeout: seconds.map(Duration::from_secs),
+            jumps: jumps
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
-    }
-
-    /// A value with its tokens replaced.
-    fn filled(&self, text: &str, name: &str) -> Result<String, ShellError> {
-        let mut parts = text.split('%');
-        let mut filled = parts.next().unwrap_or_default().to_owned();
-        while let Some(part) = parts.next() {
-            match part.chars().next() {
-                Some('h') => filled.push_str(name),
-                Some('d') => filled.push_str(&self.home.to_string_lossy()),
-                // `%%`: the sign itself, and the next part is plain.
-                None => {
-                    filled.push('%');
-                    filled.push_str(parts.next().unwrap_or_default());
-                    continue;
-                }
-                Some(other) => {
-                    return Err(self.refused(format!("has a token `%{other}` in `{text}`")));
-                }
-            }
-            filled.push_str(part.get(1..).unwrap_or_default());
-        }
-        Ok(filled)
     }
 
     /// The hosts to go through on the way to a host, ready to be connected to: the first one first.
@@ -184,13 +174,13 @@ impl SshConfig {
     ///
     /// # Errors
     /// [`ShellError::Config`].
-    pub fn jumps(&self, name: &str, login: &JumpLogin) -> Result<Vec<SshTarget>, ShellError> {
+    pub async fn jumps(&self, name: &str, login: &JumpLogin) -> Result<Vec<SshTarget>, ShellError> {
         let mut way: Vec<SshTarget> = Vec::new();
-        let mut words = self.host(name)?.jumps;
+        let mut words = self.host(name).await?.jumps;
         while let Some(first) = words.first().cloned() {
             let mut part = Vec::new();
             for word in &words {
-                part.push(self.jump(word, login)?);
+                part.push(self.jump(word, login).await?);
             }
             part.append(&mut way);
             way = part;
@@ -200,14 +190,14 @@ impl SshConfig {
                 );
             }
             // Only the first one is reached from here, so only its own way counts.
-            words = self.host(parts(&first).1)?.jumps;
+            words = self.host(parts(&first).1).await?.jumps;
         }
         Ok(way)
     }
 
-    fn jump(&self, word: &str, login: &JumpLogin) -> Result<SshTarget, ShellError> {
+    async fn jump(&self, word: &str, login: &JumpLogin) -> Result<SshTarget, ShellError> {
         let (user, host, port) = parts(word);
-        let settings = self.host(host)?;
+        let settings = self.host(host).await?;
         let port = match port {
             Some(text) => Some(
                 text.parse()
@@ -254,6 +244,38 @@ impl SshConfig {
     }
 }
 
+/// What stands for the tokens of a file's name, which `ssh -G` leaves in it.
+struct Tokens<'a> {
+    home: &'a str,
+    host: &'a str,
+    port: &'a str,
+    name: &'a str,
+    user: &'a str,
+}
+
+impl Tokens<'_> {
+    fn fill(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::new();
+        let mut letters = text.chars();
+        while let Some(letter) = letters.next() {
+            if letter != '%' {
+                filled.push(letter);
+                continue;
+            }
+            filled.push_str(match letters.next() {
+                Some('%') => "%",
+                Some('d') => self.home,
+                Some('h') => self.host,
+                Some('n') => self.name,
+                Some('p') => self.port,
+                Some('r') => self.user,
+                _ => return Err(format!("has a token in `{text}` that is not followed")),
+            });
+        }
+        Ok(filled)
+    }
+}
+
 /// `[user@]host[:port]`, with an IPv6 address in brackets.
 fn parts(word: &str) -> (Option<&str>, &str, Option<&str>) {
     let word = word.strip_prefix("ssh://").unwrap_or(word);
@@ -275,18 +297,21 @@ fn parts(word: &str) -> (Option<&str>, &str, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::fs;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
 
     use super::{JumpLogin, SshConfig, parts};
     use crate::error::ShellError;
     use crate::identity::Identity;
 
-    fn config(text: &str) -> Result<SshConfig, ShellError> {
-        SshConfig::parse(
-            text,
-            Path::new("/home/me/.ssh/config"),
-            Path::new("/home/me"),
-        )
+    fn config(text: &str) -> (TempDir, SshConfig) {
+        let home = tempfile::tempdir().expect("a folder");
+        let file = home.path().join("config");
+        fs::write(&file, text).expect("written");
+        let config = SshConfig::new(&file, home.path());
+        (home, config)
     }
 
     fn login() -> JumpLogin {
@@ -296,36 +321,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_first_value_counts_and_patterns_are_followed() {
-        let config = config(
-            "Host batch-*-m !batch-9-m\n  HostName %h.internal\n  User deploy\n  Port 2222\n  IdentityFile ~/.ssh/cloud\n  \
-             ConnectTimeout 7\n  UserKnownHostsFile ~/.ssh/cloud_hosts\nHost *\n  User somebody\n",
-        )
-        .expect("read");
-        let found = config.host("batch-1-m").expect("followed");
+    #[tokio::test]
+    async fn the_first_value_counts_and_patterns_matches_and_includes_are_followed() {
+        let (home, config) = config(
+            "Host batch-*-m !batch-9-m\n  HostName %h.internal\n  User deploy\n  Port 2222\n  IdentityFile ~/keys/%r-%p-%n\n  \
+             ConnectTimeout 7\n  UserKnownHostsFile /etc/cloud_hosts\nMatch host batch-9-m\n  Port 99\nHost *\n  User somebody\n",
+        );
+        let found = config.host("batch-1-m").await.expect("followed");
         assert_eq!(found.host_name.as_deref(), Some("batch-1-m.internal"));
         assert_eq!(found.user.as_deref(), Some("deploy"));
         assert_eq!(found.port, Some(2222));
-        assert_eq!(found.identity_files, [PathBuf::from("/home/me/.ssh/cloud")]);
-        assert_eq!(
-            found.known_hosts,
-            [PathBuf::from("/home/me/.ssh/cloud_hosts")]
-        );
+        let key = home.path().join("keys/deploy-2222-batch-1-m");
+        assert_eq!(found.identity_files, [key]);
+        assert_eq!(found.known_hosts, [PathBuf::from("/etc/cloud_hosts")]);
         assert_eq!(found.connect_timeout.map(|span| span.as_secs()), Some(7));
-        let found = config.host("batch-9-m").expect("followed");
+        let included = home.path().join("included");
+        fs::write(&included, "Host batch-9-m\n  ProxyJump none\n").expect("written");
+        let text = fs::read_to_string(&config.file).expect("read");
+        let include = format!("Include {}\n{text}", included.display());
+        fs::write(&config.file, include).expect("written");
+        let found = config.host("batch-9-m").await.expect("followed");
         assert_eq!(found.user.as_deref(), Some("somebody"));
+        assert_eq!(found.port, Some(99));
         assert_eq!(found.host_name, None);
+        assert!(found.jumps.is_empty() && found.identity_files.is_empty());
     }
 
-    #[test]
-    fn the_way_is_made_of_every_hosts_own_jumps() {
-        let config = config(
+    #[tokio::test]
+    async fn the_way_is_made_of_every_hosts_own_jumps() {
+        let (_home, config) = config(
             "Host *-m\n  ProxyJump inner,ops@10.0.0.9:2200\nHost inner\n  ProxyJump outer\n  HostName inner.example.com\n\
              Host outer\n  HostName 192.0.2.1\n  Port 443\n  User door\nHost direct-m\n  ProxyJump none\n",
-        )
-        .expect("read");
-        let way = config.jumps("batch-m", &login()).expect("followed");
+        );
+        let way = config.jumps("batch-m", &login()).await.expect("followed");
         let shown: Vec<String> = way
             .iter()
             .map(|hop| format!("{}@{}:{}", hop.user, hop.host, hop.port))
@@ -339,25 +367,34 @@ mod tests {
             ]
         );
         assert!(matches!(way[0].identity, Identity::Agent(_)));
-        assert!(
-            config
-                .jumps("elsewhere", &login())
-                .expect("none")
-                .is_empty()
-        );
+        let way = config.jumps("elsewhere", &login()).await;
+        assert!(way.expect("none").is_empty());
     }
 
-    #[test]
-    fn what_is_not_understood_is_refused() {
-        let refused = |text: &str| {
-            let asked = config(text).and_then(|config| config.jumps("batch-m", &login()));
-            asked.expect_err("refused").to_string()
+    #[tokio::test]
+    async fn what_is_not_followed_is_refused() {
+        let refused = async |text: &str| {
+            let (_home, config) = config(text);
+            let asked = config.jumps("batch-m", &login()).await;
+            match asked.expect_err("refused") {
+                ShellError::Config { problem, .. } => problem,
+                other => unreachable!("{other}"),
+            }
         };
-        insta::assert_snapshot!(refused("Host a\n  User b\nMatch host batch-m\n  User c\n"), @"the SSH configuration /home/me/.ssh/config has a section `Match`, which is not understood");
-        insta::assert_snapshot!(refused("Host *\n  ProxyCommand nc %h %p\n"), @"the SSH configuration /home/me/.ssh/config asks for a ProxyCommand for `batch-m`; only ProxyJump is followed");
-        insta::assert_snapshot!(refused("Host *\n  IdentityFile /keys/%r\n"), @"the SSH configuration /home/me/.ssh/config has a token `%r` in `/keys/%r`");
-        insta::assert_snapshot!(refused("Host *\n  ProxyJump a:b\n"), @"the SSH configuration /home/me/.ssh/config has no port in `a:b`");
-        insta::assert_snapshot!(refused("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\nHost *-m\n  ProxyJump a\n"), @"the SSH configuration /home/me/.ssh/config goes through more than 8 hosts to `batch-m`");
+        insta::assert_snapshot!(refused("Host *\n  ProxyCommand nc %h %p\n").await, @"asks for a ProxyCommand for `batch-m`; only ProxyJump is followed");
+        insta::assert_snapshot!(refused("Host *\n  IdentityFile /keys/%C\n").await, @"has a token in `/keys/%C` that is not followed");
+        insta::assert_snapshot!(refused("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\nHost *-m\n  ProxyJump a\n").await, @"goes through more than 8 hosts to `batch-m`");
+        let said = refused("Hots *\n").await;
+        assert!(
+            said.starts_with("is not read by `ssh`: ") && said.contains("hots"),
+            "{said}"
+        );
+        let nowhere = SshConfig::new("/nowhere/config".as_ref(), "/nowhere".as_ref());
+        let error = nowhere.host("batch-m").await.expect_err("refused");
+        assert!(
+            error.to_string().contains("/nowhere/config cannot be read"),
+            "{error}"
+        );
     }
 
     #[test]

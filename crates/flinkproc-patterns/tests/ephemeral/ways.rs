@@ -135,7 +135,7 @@ async fn a_relay_that_finds_nobody_is_asked_again_while_the_machine_is_young() {
     world.assert_nothing_left("after the refusal");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_users_configuration_is_followed_where_the_spec_is_silent() {
     let world = World::new(good());
     let home = world.directory.path().join("home");
