@@ -7,17 +7,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use gcs_emulator::strike::suffer;
-use http::{Method, StatusCode};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::failure::ApiFailure;
 use crate::runtime::RuntimeError;
-use crate::server::Connection;
 use crate::service::{ClusterKey, Service};
 
 /// Which calls go wrong, and how.
@@ -126,20 +125,9 @@ pub(crate) async fn layer(
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     tracing::debug!(%method, path, ?effect, "a fault rule strikes");
-    let connection = request.extensions().get::<ConnectInfo<Connection>>();
-    let connection = connection.map(|ConnectInfo(connection)| connection.clone());
-    let cut = || {
-        if let Some(connection) = &connection {
-            connection.cut();
-        }
-        StatusCode::BAD_GATEWAY.into_response()
-    };
     let over_http = match effect {
-        FaultEffect::Reset => return cut(),
-        FaultEffect::AnswerLost => {
-            next.run(request).await;
-            return cut();
-        }
+        FaultEffect::Reset => gcs_emulator::FaultEffect::Reset,
+        FaultEffect::AnswerLost => gcs_emulator::FaultEffect::AnswerLost,
         FaultEffect::Answer { status, body } => gcs_emulator::FaultEffect::Answer { status, body },
         FaultEffect::Delay { millis } => gcs_emulator::FaultEffect::Delay { millis },
         FaultEffect::HalfAnswer => gcs_emulator::FaultEffect::HalfAnswer,

@@ -1,23 +1,19 @@
 //! The listening side: connections that a fault rule can cut and that end when nothing comes.
 
 use std::convert::Infallible;
-use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
+use gcs_emulator::connection::Stream;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -70,14 +66,8 @@ async fn answer(
     patience: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%error, "could not switch off the delay of small packets");
-    }
-    let connection = Connection::default();
-    let stream = Stream {
-        tcp,
-        connection: connection.clone(),
-    };
+    let stream = Stream::over(tcp);
+    let connection = stream.connection();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let known = ConnectInfo(connection.clone());
         request.extensions_mut().insert(known);
@@ -101,84 +91,5 @@ async fn answer(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-/// A connection as a request handler sees it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Connection(Arc<AtomicBool>);
-
-impl Connection {
-    /// Cuts the connection: nothing more is written to it, and the other side sees a reset.
-    pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    fn is_cut(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-/// A TCP stream that refuses to write once it is cut.
-#[derive(Debug)]
-struct Stream {
-    tcp: TcpStream,
-    connection: Connection,
-}
-
-impl Stream {
-    fn refused(&self) -> Option<io::Error> {
-        self.connection.is_cut().then(|| {
-            if let Err(error) = self.tcp.set_zero_linger() {
-                tracing::debug!(%error, "a connection ends where it should be reset");
-            }
-            io::ErrorKind::ConnectionReset.into()
-        })
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.refused() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Pin::new(&mut self.tcp).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.refused() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Pin::new(&mut self.tcp).poll_write_vectored(context, buffers),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(context)
     }
 }

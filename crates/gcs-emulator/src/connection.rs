@@ -29,7 +29,7 @@ impl Connection {
 
 impl Connected<IncomingStream<'_, LoopbackListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, LoopbackListener>) -> Self {
-        stream.io().connection.clone()
+        stream.io().connection()
     }
 }
 
@@ -52,11 +52,7 @@ impl Listener for LoopbackListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (tcp, address) = Listener::accept(&mut self.0).await;
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "could not switch off the delay of small packets");
-        }
-        let connection = Connection::default();
-        (Stream { tcp, connection }, address)
+        (Stream::over(tcp), address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -72,6 +68,22 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// A stream that is whole, and sends small packets at once.
+    #[must_use]
+    pub fn over(tcp: TcpStream) -> Self {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "could not switch off the delay of small packets");
+        }
+        let connection = Connection::default();
+        Self { tcp, connection }
+    }
+
+    /// The connection as requests see it.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
     fn refused(&self) -> Option<io::Error> {
         self.connection.is_cut().then(|| {
             if let Err(error) = self.tcp.set_zero_linger() {
