@@ -111,7 +111,9 @@ impl Run {
             agent: self.options.agent.clone(),
         };
         let config = SshConfig::new(&home.join(".ssh").join("config"), &home);
-        Ok((config.host(name).await?, config.jumps(name, &login).await?))
+        // Boxed: the process that reads it would make every future on the way as large.
+        let settings = Box::pin(config.host(name)).await?;
+        Ok((settings, Box::pin(config.jumps(name, &login)).await?))
     }
 }
 
