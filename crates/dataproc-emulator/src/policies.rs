@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, Path, Query, State};
 use bytes::Bytes;
 use http::Uri;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clusters::read_json;
 use crate::failure::{ApiFailure, Code};
@@ -32,11 +32,20 @@ pub(crate) fn full_name(uri: &Uri, kind: &str, key: &ClusterKey) -> String {
     format!("projects/{project}/{place}/{region}/{kind}/{name}")
 }
 
-fn answer(uri: &Uri, key: &ClusterKey, policy: &PolicyRecord) -> Value {
-    let mut resource = policy.resource.clone();
-    let name = full_name(uri, "autoscalingPolicies", key);
-    resource.insert("name".to_owned(), json!(name));
+/// A resource as it is answered: with the name that the call gives it.
+pub(crate) fn named(
+    uri: &Uri,
+    kind: &str,
+    key: &ClusterKey,
+    resource: &Map<String, Value>,
+) -> Value {
+    let mut resource = resource.clone();
+    resource.insert("name".to_owned(), json!(full_name(uri, kind, key)));
     Value::Object(resource)
+}
+
+fn answer(uri: &Uri, key: &ClusterKey, policy: &PolicyRecord) -> Value {
+    named(uri, "autoscalingPolicies", key, &policy.resource)
 }
 
 fn not_found(uri: &Uri, key: &ClusterKey) -> ApiFailure {

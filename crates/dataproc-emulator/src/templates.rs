@@ -14,7 +14,7 @@ use crate::clusters::read_json;
 use crate::failure::{ApiFailure, Code};
 use crate::lifecycle::check_region;
 use crate::listing::{ListQuery, page};
-use crate::policies::full_name;
+use crate::policies::{self, full_name};
 use crate::schema::canonical;
 use crate::service::{ClusterKey, Service};
 use crate::template::{TemplateRecord, accept, checked_id, fill_in, stale, stamp};
@@ -33,10 +33,7 @@ pub(crate) struct TemplateQuery {
 }
 
 fn named(uri: &Uri, key: &ClusterKey, resource: &Map<String, Value>) -> Value {
-    let mut resource = resource.clone();
-    let name = full_name(uri, "workflowTemplates", key);
-    resource.insert("name".to_owned(), json!(name));
-    Value::Object(resource)
+    policies::named(uri, "workflowTemplates", key, resource)
 }
 
 fn not_found(uri: &Uri, key: &ClusterKey) -> ApiFailure {
