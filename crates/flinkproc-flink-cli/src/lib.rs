@@ -26,6 +26,10 @@
 //! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
 
 pub mod answers;
+pub mod grammar;
+pub mod memory;
+pub mod reading;
+pub mod words;
 pub mod error;
 pub mod lint;
 pub mod options;
