@@ -201,6 +201,18 @@ name!(
     FlinkJobId, "Flink job id", "32 lower-case hexadecimal digits", |text| hex(text, 32)
 );
 name!(
+    /// One version of a secret in Secret Manager, by its full name; never its value.
+    SecretVersion, "secret version", "`projects/PROJECT/secrets/SECRET/versions/VERSION`, the version being a number, an alias or `latest`",
+    |text| {
+        let parts: Vec<&str> = text.split('/').collect();
+        matches!(
+            parts.as_slice(),
+            ["projects", project, "secrets", secret, "versions", version]
+                if !project.is_empty() && word(secret, 255) && word(version, 63)
+        )
+    }
+);
+name!(
     /// One argument of the user's program: any UTF-8 text without NUL.
     ///
     /// It reaches `sys.argv` byte for byte.

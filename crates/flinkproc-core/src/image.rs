@@ -240,7 +240,7 @@ const fn row(name: &'static str, flink: FlinkVersion, python: u8, java: u8) -> R
     }
 }
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 7] = [
     row("2.0", FlinkVersion::new(1, 12), 8, 8),
     row("2.1", FlinkVersion::patched(1, 15, 4), 10, 11),
     row("2.2", FlinkVersion::patched(1, 17, 0), 11, 11),
@@ -254,7 +254,11 @@ const ROWS: [Row; 6] = [
     },
     Row {
         sandbox: true,
-        ..row("sandbox-1.20", FlinkVersion::new(1, 20), 11, 17)
+        ..row("sandbox-1.20", FlinkVersion::patched(1, 20, 5), 11, 17)
+    },
+    Row {
+        sandbox: true,
+        ..row("sandbox-2.2", FlinkVersion::patched(2, 2, 1), 11, 17)
     },
 ];
 
@@ -334,12 +338,13 @@ impl ImageVersion {
         (low..=high).contains(&self.python())
     }
 
-    /// The sandbox image that comes nearest to this one.
+    /// The sandbox image that comes nearest to this one: the one with the same major version of Flink.
     #[must_use]
     pub fn nearest_sandbox(&self) -> Self {
+        let flink_2 = self.flink().is_2();
         let name = ROWS
             .iter()
-            .rfind(|row| row.sandbox)
+            .rfind(|row| row.sandbox && row.flink.is_2() == flink_2)
             .map_or("sandbox-1.20", |row| row.name);
         if self.is_sandbox() {
             self.clone()
@@ -364,7 +369,7 @@ impl FromStr for ImageVersion {
         let row = ROWS.iter().find(line_of).ok_or_else(|| UnknownVersion {
             text: text.to_owned(),
             what: "image",
-            known: "2.0, 2.1, 2.2, 2.3, 3.0 (also with patch and distribution, such as 2.2.31-debian12) and sandbox-1.20",
+            known: "2.0, 2.1, 2.2, 2.3, 3.0 (also with patch and distribution, such as 2.2.31-debian12), sandbox-1.20 and sandbox-2.2",
         })?;
         Ok(Self {
             text: text.to_owned(),
@@ -408,7 +413,8 @@ mod tests {
         check("2.2-debian12", "1.17.0", false, YarnMode::PerJob);
         check("2.3", "1.17.0", false, YarnMode::PerJob);
         check("3.0", "2.2.0", true, YarnMode::Application);
-        check("sandbox-1.20", "1.20", true, YarnMode::PerJob);
+        check("sandbox-1.20", "1.20.5", true, YarnMode::PerJob);
+        check("sandbox-2.2", "2.2.1", true, YarnMode::Application);
         for unknown in ["", "1.5", "2.20", "2.2-", "sandbox-1.200", "latest"] {
             assert!(unknown.parse::<ImageVersion>().is_err(), "{unknown}");
         }

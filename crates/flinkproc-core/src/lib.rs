@@ -37,7 +37,7 @@ pub use faulty::{Fault, Faulty};
 pub use ids::{
     Attempt, BucketName, ClusterName, ClusterRef, ClusterUuid, DataprocJobId, DeploymentId,
     FlinkJobId, InvalidName, MachineRef, ProgramArg, ProjectId, Region, RequestId, RunKey,
-    YarnApplicationId, Zone,
+    SecretVersion, YarnApplicationId, Zone,
 };
 pub use image::{FlinkVersion, ImageVersion, PythonVersion, YarnMode};
 pub use secret::Secret;

@@ -318,7 +318,10 @@ impl Grammar {
     }
 
     /// The options of the action alone, without those that Flink's parsers add to all.
-    pub fn own(action: Action, version: FlinkVersion) -> impl Iterator<Item = &'static FlinkOption> {
+    pub fn own(
+        action: Action,
+        version: FlinkVersion,
+    ) -> impl Iterator<Item = &'static FlinkOption> {
         let options = own(action).iter().flat_map(|group| group.iter());
         options.filter(move |option| option.is_in(version))
     }

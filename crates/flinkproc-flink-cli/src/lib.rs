@@ -26,15 +26,15 @@
 //! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
 
 pub mod answers;
-pub mod grammar;
-pub mod memory;
-pub mod reading;
-pub mod words;
 pub mod error;
+pub mod grammar;
 pub mod lint;
+pub mod memory;
 pub mod options;
+pub mod reading;
 pub mod run;
 pub mod settings;
+pub mod words;
 
 pub use answers::{application_ids, job_ids};
 pub use error::FlinkCliError;

@@ -284,17 +284,15 @@ impl Reading {
     fn run(&mut self, version: FlinkVersion) -> Result<(), Refusal> {
         if let Some(parallelism) = self.words.value("p") {
             let none = (version.minor() >= (1, 15)).then_some(-1);
-            let number = java_int(parallelism).filter(|number| *number > 0 || Some(*number) == none);
+            let number =
+                java_int(parallelism).filter(|number| *number > 0 || Some(*number) == none);
             let number = number.ok_or_else(|| self.refused("p"))?;
             self.set("parallelism.default", number.to_string());
         }
         let detached = self.words.has("d") || self.words.has("yd");
         self.set("execution.attached", (!detached).to_string());
         let shutdown = self.words.has("sae");
-        self.set(
-            "execution.shutdown-on-attached-exit",
-            shutdown.to_string(),
-        );
+        self.set("execution.shutdown-on-attached-exit", shutdown.to_string());
         let paths = self.words.values("C").map(java_url);
         let paths: Option<Vec<String>> = paths.collect();
         let paths = paths.ok_or_else(|| self.refused("C"))?;
@@ -327,7 +325,10 @@ impl Reading {
     fn restore(&mut self, version: FlinkVersion) -> Result<(), Refusal> {
         let minor = version.minor();
         let (prefix, claim) = if minor >= (1, 20) {
-            ("execution.state-recovery", "execution.state-recovery.claim-mode")
+            (
+                "execution.state-recovery",
+                "execution.state-recovery.claim-mode",
+            )
         } else {
             ("execution.savepoint", "execution.savepoint-restore-mode")
         };
@@ -396,7 +397,9 @@ struct Address {
 impl Address {
     fn read(text: &str) -> Option<Self> {
         let https = text.starts_with("https://");
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
         let rest = rest.unwrap_or(text);
         let end = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end)?;

@@ -92,7 +92,8 @@ impl Words {
         let mut options = self.options.iter();
         let first = options.find(|taken| taken.option.short == short);
         let same = self.options.iter();
-        let same = same.filter(move |taken| first.is_some_and(|first| first.option == taken.option));
+        let same =
+            same.filter(move |taken| first.is_some_and(|first| first.option == taken.option));
         same.flat_map(|taken| taken.values.iter().map(String::as_str))
     }
 

@@ -101,8 +101,10 @@ fn doubles() -> Result<Clients, Box<dyn Error>> {
         .out("hello\n")
         .exit(0);
     let method: Arc<dyn SubmissionMethod> = Arc::new(InMemoryMethod::new(script));
+    let dataproc = Arc::new(MemoryDataproc::new().with_polls(1));
     let clients = Clients {
-        clusters: Arc::new(MemoryDataproc::new().with_polls(1)),
+        clusters: Arc::clone(&dataproc) as _,
+        jobs: dataproc,
         staging: Arc::new(staging),
         gate: Arc::new(MemoryGatekeeper::everywhere(
             Arc::clone(&clock),
@@ -114,7 +116,7 @@ fn doubles() -> Result<Clients, Box<dyn Error>> {
         methods: BTreeMap::new(),
         clock,
     };
-    Ok(clients.with_method("ssh", move |_| Arc::clone(&method)))
+    Ok(clients.with_method("ssh", move |_| Ok(Arc::clone(&method))))
 }
 
 /// What `flinkproc-plan` makes of a spec; here written by hand.
@@ -142,10 +144,18 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
             max_age: "1d".parse()?,
         },
         staging: StagingPlan {
+            texts: Vec::new(),
+            environment: None,
             home: "gs://bucket/flinkproc/deployments/hello/".parse()?,
             uploads: Vec::new(),
         },
         job: JobPlan {
+            restore: None,
+            session: None,
+            python: flinkproc_plan::PythonPlan::Image,
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            mirror: None,
             name: "hello".to_owned(),
             flink: "1.20.5".parse()?,
             mode: YarnMode::PerJob,

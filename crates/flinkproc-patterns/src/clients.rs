@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use flinkproc_compute::Gatekeeper;
-use flinkproc_core::{Clock, YarnApplicationId};
-use flinkproc_dataproc::ClusterApi;
+use flinkproc_core::{Clock, ClusterRef, GcsUri, YarnApplicationId};
+use flinkproc_dataproc::{ClusterApi, JobApi};
 use flinkproc_rest::{FlinkApi, Route, YarnApi};
 use flinkproc_ssh::{Connect, RemoteShell};
 use flinkproc_staging::Staging;
-use flinkproc_submit::SubmissionMethod;
+use flinkproc_submit::{SubmissionMethod, SubmitError};
 
 /// Makes a client of YARN's ResourceManager on this host (the master's internal address), reached by this route.
 pub type OpenYarn = Arc<dyn Fn(Arc<dyn Route>, &str) -> Arc<dyn YarnApi> + Send + Sync>;
@@ -19,14 +19,32 @@ pub type OpenYarn = Arc<dyn Fn(Arc<dyn Route>, &str) -> Arc<dyn YarnApi> + Send 
 pub type OpenFlink =
     Arc<dyn Fn(Arc<dyn Route>, &str, &YarnApplicationId) -> Arc<dyn FlinkApi> + Send + Sync>;
 
-/// Makes a submission method that works over this connection to the master.
-pub type OpenMethod = Arc<dyn Fn(Arc<dyn RemoteShell>) -> Arc<dyn SubmissionMethod> + Send + Sync>;
+/// Makes a submission method from what there is on the way to the cluster.
+pub type OpenMethod =
+    Arc<dyn Fn(&Reachable) -> Result<Arc<dyn SubmissionMethod>, SubmitError> + Send + Sync>;
+
+/// What a submission method may use.
+#[derive(Clone, Debug)]
+pub struct Reachable {
+    /// The connection to the master; there is none when nobody enters it.
+    pub shell: Option<Arc<dyn RemoteShell>>,
+    /// Dataproc's Jobs API.
+    pub jobs: Arc<dyn JobApi>,
+    /// Cloud Storage.
+    pub staging: Arc<dyn Staging>,
+    /// The cluster.
+    pub cluster: ClusterRef,
+    /// The deployment's own place in the bucket.
+    pub home: GcsUri,
+}
 
 /// Everything outside that a deployment talks to.
 #[derive(Clone)]
 pub struct Clients {
     /// Dataproc's clusters.
     pub clusters: Arc<dyn ClusterApi>,
+    /// Dataproc's jobs.
+    pub jobs: Arc<dyn JobApi>,
     /// Cloud Storage.
     pub staging: Arc<dyn Staging>,
     /// Addresses, and who may enter.
@@ -49,7 +67,10 @@ impl Clients {
     pub fn with_method(
         mut self,
         name: impl Into<String>,
-        open: impl Fn(Arc<dyn RemoteShell>) -> Arc<dyn SubmissionMethod> + Send + Sync + 'static,
+        open: impl Fn(&Reachable) -> Result<Arc<dyn SubmissionMethod>, SubmitError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.methods.insert(name.into(), Arc::new(open));
         self

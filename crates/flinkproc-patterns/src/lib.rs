@@ -56,7 +56,7 @@ mod way;
 
 pub use admission::{Admission, admit};
 pub use cause::{Cause, CauseKind, find_cause};
-pub use clients::{Clients, OpenFlink, OpenMethod, OpenYarn};
+pub use clients::{Clients, OpenFlink, OpenMethod, OpenYarn, Reachable};
 pub use deployment::{Canceller, Deployment, Handle, Interrupt, Started};
 pub use error::RunError;
 pub use events::{Event, EventKind, Events, Stream};

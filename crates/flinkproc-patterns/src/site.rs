@@ -11,7 +11,7 @@ use flinkproc_rest::{FlinkApi, Route, YarnApi};
 use flinkproc_ssh::{EphemeralKey, HostKeyPolicy, Identity, RemoteShell, ShellError, SshTarget};
 use flinkproc_submit::SubmissionMethod;
 
-use crate::clients::OpenFlink;
+use crate::clients::{OpenFlink, Reachable};
 use crate::error::RunError;
 use crate::events::EventKind;
 use crate::forward_route::ForwardRoute;
@@ -111,7 +111,13 @@ impl Run {
             .internal
             .map_or_else(|| machine_ref.instance.clone(), |ip| ip.to_string());
         Ok(Site {
-            method: open_method(Arc::clone(&shell)),
+            method: open_method(&Reachable {
+                shell: Some(Arc::clone(&shell)),
+                jobs: Arc::clone(&self.clients.jobs),
+                staging: Arc::clone(&self.clients.staging),
+                cluster: facts.cluster.clone(),
+                home: self.plan.staging.home.clone(),
+            })?,
             yarn: (self.clients.yarn)(Arc::clone(&route), &inside),
             open_flink: Arc::clone(&self.clients.flink),
             shell,

@@ -79,6 +79,8 @@ impl Run {
             AccessSpec::External => Access::Only(Reach::External),
             AccessSpec::Internal => Access::Only(Reach::Internal),
             AccessSpec::Iap => Access::Only(Reach::Iap),
+            // Who never enters does not ask for a way.
+            AccessSpec::Never => Access::Auto,
             // Who goes through a host of their own goes to the machine's network.
             AccessSpec::Auto if !way.jumps.is_empty() => Access::Only(Reach::Internal),
             AccessSpec::Auto => Access::Auto,

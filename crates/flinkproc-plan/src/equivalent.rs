@@ -50,6 +50,7 @@ impl Plan {
         let mut enter = words(&["gcloud", "compute", "ssh", &login, &project]);
         enter.extend(zone);
         match self.ssh.access {
+            AccessSpec::Never => return Vec::new(),
             AccessSpec::Iap => enter.push("--tunnel-through-iap".to_owned()),
             AccessSpec::Internal => enter.push("--internal-ip".to_owned()),
             AccessSpec::Auto | AccessSpec::External => {}

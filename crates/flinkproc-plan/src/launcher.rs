@@ -243,6 +243,7 @@ fn settings(job: &JobPlan, tag: &str) -> Result<RunSettings, LauncherError> {
                 directory: directory.clone(),
             }),
             FileRole::Jar => settings.jars.push(path),
+            FileRole::Environment => {}
         }
     }
     Ok(settings)

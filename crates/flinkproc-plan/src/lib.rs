@@ -64,8 +64,9 @@ pub use interpolate::Variables;
 pub use layers::{LayeredSpec, Layers, Provided};
 pub use place::{At, Place, Source, SpecText};
 pub use plan::{
-    ClusterPlan, DefaultTaken, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt,
-    Plan, RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
+    ClaimMode, ClusterPlan, DefaultTaken, EntryPoint, EnvironmentPlan, FileRole, IdentityPlan,
+    JobPlan, OnFailure, OnInterrupt, Plan, PythonPlan, RemoteFile, RestorePlan, SessionLifetime,
+    SessionPlan, SpecSource, SshPlan, StagingPlan, TextPlan, UploadPlan, WatchPlan,
 };
 pub use plan_error::PlanError;
 pub use planning::{PLAN_FORMAT, plan_deployment};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use flinkproc_core::{
-    ClusterRef, DeploymentId, FlinkVersion, GcsUri, ImageVersion, ProgramArg, RunKey, Span,
-    YarnMode, Zone,
+    ClusterRef, DeploymentId, FlinkVersion, GcsUri, ImageVersion, ProgramArg, PythonVersion,
+    RunKey, SecretVersion, Span, YarnMode, Zone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,50 @@ pub struct StagingPlan {
     pub home: GcsUri,
     /// Files to upload.
     pub uploads: Vec<UploadPlan>,
+    /// Texts of ours to upload, such as an initialization action; they are there before the cluster is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextPlan>,
+    /// The Python environment that is to be in the bucket before the job starts: found there, or built and uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentPlan>,
+}
+
+/// A text of ours and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextPlan {
+    /// Where it goes; named by its content.
+    pub to: GcsUri,
+    /// The text.
+    pub text: String,
+}
+
+/// A self-contained Python (interpreter and packages) that is shipped with the job.
+///
+/// Which packages exactly is decided when it is built, by the lock; from then on [`EnvironmentPlan::pointer`] names the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentPlan {
+    /// The interpreter's version.
+    pub python: PythonVersion,
+    /// The `apache-flink` that goes in: the image's version, with its patch number.
+    pub flink: FlinkVersion,
+    /// The cluster's platform, such as `x86_64-linux-gnu`.
+    pub platform: String,
+    /// The user's requirements as `requirements.txt` has them.
+    pub requirements: String,
+    /// A lock that the user gave: requirements with versions and hashes, taken as they are.
+    pub lock: Option<String>,
+    /// Who builds it: `auto`, `local` or `uv`.
+    pub builder: String,
+    /// SHA-256 of all of the above.
+    pub key: String,
+    /// The object that names the archive once it was built: `gs://bucket/flinkproc/env/by-request/<key>.json`.
+    pub pointer: GcsUri,
+    /// Where archives lie, each below the hash of its lock: `gs://bucket/flinkproc/env/`.
+    pub folder: GcsUri,
+    /// The archive's name in the attempt's `files` directory.
+    pub name: String,
 }
 
 /// One local file and where it goes.
@@ -127,6 +171,85 @@ pub struct JobPlan {
     pub tag: String,
     /// Where the job's result lies, to be shown at the end.
     pub result: Option<GcsUri>,
+    /// The state that the job starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestorePlan>,
+    /// The session that the job goes into; there is one exactly in session mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionPlan>,
+    /// The Python that runs it.
+    #[serde(default)]
+    pub python: PythonPlan,
+    /// Environment variables of the program and of its Python functions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Environment variables whose values the cluster fetches from Secret Manager; never a value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretVersion>,
+    /// Where the launcher copies what it writes, for those who cannot look at the master: `…/deployments/<id>/runs/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<GcsUri>,
+}
+
+/// The state that a job starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestorePlan {
+    /// A savepoint or retained checkpoint.
+    pub from: String,
+    /// Who owns it afterwards; Flink's default when none is named.
+    pub claim: Option<ClaimMode>,
+    /// Whether state that no operator takes is dropped instead of an error.
+    pub allow_non_restored: bool,
+}
+
+/// Who owns the state that a job was started from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimMode {
+    /// The job, which may delete it.
+    Claim,
+    /// The user, and the job's first checkpoint does not depend on it.
+    NoClaim,
+    /// The user, and the job's checkpoints may depend on it. Flink 1.15 to 1.20.
+    Legacy,
+}
+
+/// A Flink session on YARN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionPlan {
+    /// Its name.
+    pub name: String,
+    /// The tag by which it is found: `flinkproc-session-<name>`.
+    pub tag: String,
+    /// What becomes of it after the job.
+    pub lifetime: SessionLifetime,
+    /// The session's own Flink configuration, used when it is started.
+    pub flink_config: BTreeMap<String, String>,
+}
+
+/// What becomes of a session after the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionLifetime {
+    /// A session that this deployment started ends with the job.
+    Deployment,
+    /// It stays for the next job.
+    Keep,
+}
+
+/// The Python that runs a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PythonPlan {
+    /// The image's own: the first one with PyFlink that the launcher finds.
+    #[default]
+    Image,
+    /// The shipped environment: the file with the role [`FileRole::Environment`].
+    Shipped,
+    /// One that an initialization action made on every machine, at this path.
+    OnCluster(String),
 }
 
 /// Where the program starts.
@@ -170,6 +293,8 @@ pub enum FileRole {
     },
     /// A jar on the job's classpath.
     Jar,
+    /// The shipped Python environment, a `.tar.gz` with `bin/python` in it; there is at most one.
+    Environment,
 }
 
 /// How the master is entered.

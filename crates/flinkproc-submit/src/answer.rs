@@ -70,6 +70,7 @@ pub(crate) fn observation(output: &Output) -> Result<Observation, SubmitError> {
         jobs,
         out,
         err,
+        sighting: None,
     })
 }
 

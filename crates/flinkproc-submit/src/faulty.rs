@@ -6,7 +6,7 @@ use flinkproc_plan::JobPlan;
 use flinkproc_ssh::ShellError;
 
 use crate::error::SubmitError;
-use crate::method::{Observation, Offsets, RunRef, SubmissionMethod};
+use crate::method::{Acted, JobAction, Observation, Offsets, RunRef, SubmissionMethod};
 
 fn before(action: &'static str) -> SubmitError {
     let source = ShellError::NotStarted {
@@ -22,7 +22,7 @@ fn lost(action: &'static str) -> SubmitError {
     SubmitError::Shell { action, source }
 }
 
-/// Counts `submit`, `observe`, `cancel` and `fence`.
+/// Counts `submit`, `observe`, `cancel`, `fence` and `act`.
 #[async_trait]
 impl<T: SubmissionMethod> SubmissionMethod for Faulty<T> {
     fn name(&self) -> &str {
@@ -74,6 +74,17 @@ impl<T: SubmissionMethod> SubmissionMethod for Faulty<T> {
             Some(Fault::AnswerLost) => {
                 self.inner().fence(run).await?;
                 Err(lost("fence"))
+            }
+        }
+    }
+
+    async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError> {
+        match self.strike("act") {
+            None => self.inner().act(run, action).await,
+            Some(Fault::Before) => Err(before("act")),
+            Some(Fault::AnswerLost) => {
+                self.inner().act(run, action).await?;
+                Err(lost("act"))
             }
         }
     }

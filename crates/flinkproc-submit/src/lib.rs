@@ -33,5 +33,8 @@ pub mod ssh;
 
 pub use error::SubmitError;
 pub use memory::{InMemoryMethod, Script};
-pub use method::{LauncherExit, Observation, Offsets, RunRef, RunState, SubmissionMethod};
+pub use method::{
+    Acted, JobAction, LauncherExit, Observation, Offsets, RunRef, RunState, SeenApplication,
+    Sighting, SubmissionMethod,
+};
 pub use ssh::SshMethod;

@@ -11,7 +11,9 @@ use flinkproc_plan::JobPlan;
 use flinkproc_plan::launcher::LaunchBundle;
 
 use crate::error::SubmitError;
-use crate::method::{LauncherExit, Observation, Offsets, RunRef, RunState, SubmissionMethod};
+use crate::method::{
+    Acted, JobAction, LauncherExit, Observation, Offsets, RunRef, RunState, SubmissionMethod,
+};
 
 /// What a job in memory does: one step for each time it is looked at.
 #[derive(Clone, Debug, Default)]
@@ -190,6 +192,7 @@ impl SubmissionMethod for InMemoryMethod {
             jobs: Vec::new(),
             out: Bytes::new(),
             err: Bytes::new(),
+            sighting: None,
         };
         let Some(known) = known else {
             return Ok(absent);
@@ -207,6 +210,7 @@ impl SubmissionMethod for InMemoryMethod {
             jobs: job_ids(&said),
             out: piece(&known.out, from.out),
             err: piece(&known.err, from.err),
+            sighting: None,
         })
     }
 
@@ -223,6 +227,31 @@ impl SubmissionMethod for InMemoryMethod {
     async fn fence(&self, run: &RunRef) -> Result<(), SubmitError> {
         self.lock().entry(run.clone()).or_default().fenced = true;
         Ok(())
+    }
+
+    async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError> {
+        let mut runs = self.lock();
+        let known = runs.get_mut(run).filter(|known| known.is_running());
+        let Some(known) = known else {
+            return Err(SubmitError::Refused {
+                action: "act",
+                problem: "the attempt does not run".to_owned(),
+            });
+        };
+        let folder = match action {
+            JobAction::Savepoint { directory, .. } | JobAction::Stop { directory, .. } => {
+                Some(directory.as_deref().unwrap_or("gs://memory/savepoints"))
+            }
+            JobAction::Cancel { .. } => None,
+        };
+        if !matches!(action, JobAction::Savepoint { .. }) {
+            known.end(0);
+        }
+        Ok(Acted {
+            status: 0,
+            savepoint: folder.map(|folder| format!("{folder}/savepoint-1")),
+            said: Bytes::new(),
+        })
     }
 }
 

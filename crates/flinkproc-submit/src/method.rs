@@ -39,6 +39,75 @@ pub trait SubmissionMethod: Debug + Send + Sync + 'static {
 
     /// Makes sure that this attempt never starts (any more); a running one is not touched. Idempotent.
     async fn fence(&self, run: &RunRef) -> Result<(), SubmitError>;
+
+    /// Does something to the Flink jobs of a run, by Flink's own client on the cluster.
+    ///
+    /// Not idempotent: a second savepoint is another one. If the answer is lost, the savepoint may have been made.
+    async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError>;
+}
+
+/// What is done to the Flink jobs of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum JobAction {
+    /// A savepoint is taken; the job goes on.
+    Savepoint {
+        /// The job; the run's only one when none is named.
+        job: Option<FlinkJobId>,
+        /// The folder; the configured one when none is named.
+        directory: Option<String>,
+    },
+    /// A savepoint is taken and the job ends.
+    Stop {
+        /// The job; the run's only one when none is named.
+        job: Option<FlinkJobId>,
+        /// The folder; the configured one when none is named.
+        directory: Option<String>,
+        /// Whether windows are flushed to the end of time first: the state is of no use for going on then.
+        drain: bool,
+    },
+    /// The job is cancelled without a savepoint.
+    Cancel {
+        /// The job; the run's only one when none is named.
+        job: Option<FlinkJobId>,
+    },
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acted {
+    /// The exit status of Flink's client.
+    pub status: u8,
+    /// Where the savepoint is, when one was made.
+    pub savepoint: Option<String>,
+    /// What Flink's client said.
+    pub said: Bytes,
+}
+
+/// What the launcher saw of YARN and Flink, for those who cannot ask them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sighting {
+    /// The YARN applications of the attempt's tag.
+    pub applications: Vec<SeenApplication>,
+    /// The Flink jobs and their states, in Flink's words.
+    pub jobs: Vec<(FlinkJobId, String)>,
+    /// When, in seconds since 1970.
+    pub at: i64,
+}
+
+/// A YARN application as the launcher saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenApplication {
+    /// Its id.
+    pub id: YarnApplicationId,
+    /// Its state, in YARN's words: `RUNNING`, `FINISHED`, ….
+    pub state: String,
+    /// Its final status, in YARN's words: `UNDEFINED`, `SUCCEEDED`, `FAILED`, `KILLED`.
+    pub final_status: String,
+    /// YARN's or Flink's reason.
+    #[serde(default)]
+    pub diagnostics: String,
 }
 
 /// One attempt of one deployment.
@@ -80,6 +149,8 @@ pub struct Observation {
     pub out: Bytes,
     /// Standard error from the asked offset on; a piece of it when there is much.
     pub err: Bytes,
+    /// What the launcher saw of YARN and Flink, where it looks.
+    pub sighting: Option<Sighting>,
 }
 
 /// How a run stands.

@@ -10,7 +10,7 @@ use flinkproc_ssh::{Output, RemoteCommand, RemoteShell};
 
 use crate::answer::{self, Word};
 use crate::error::SubmitError;
-use crate::method::{Observation, Offsets, RunRef, SubmissionMethod};
+use crate::method::{Acted, JobAction, Observation, Offsets, RunRef, SubmissionMethod};
 
 /// Hands a job to the launcher through a shell on the master.
 ///
@@ -30,6 +30,18 @@ impl SshMethod {
     /// Hands jobs over through this shell.
     pub fn new(shell: Arc<dyn RemoteShell>) -> Self {
         Self { shell }
+    }
+
+    /// Hands jobs over through this shell, where there is one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn over(shell: Option<&Arc<dyn RemoteShell>>) -> Result<Self, SubmitError> {
+        let shell = shell.ok_or_else(|| SubmitError::Refused {
+            action: "open",
+            problem: "the method `ssh` needs a way to the master".to_owned(),
+        })?;
+        Ok(Self::new(Arc::clone(shell)))
     }
 
     async fn ask(
@@ -108,5 +120,12 @@ impl SubmissionMethod for SshMethod {
 
     async fn fence(&self, run: &RunRef) -> Result<(), SubmitError> {
         self.tell(run, "fence", door(run, "fence")).await
+    }
+
+    async fn act(&self, _run: &RunRef, _action: &JobAction) -> Result<Acted, SubmitError> {
+        Err(SubmitError::Refused {
+            action: "act",
+            problem: "the launcher takes no actions yet".to_owned(),
+        })
     }
 }

@@ -236,8 +236,10 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
     .await?;
     let gate = endpoints.gatekeeper(&credentials, &clock)?;
     let flink_http = http.clone();
+    let dataproc = Arc::new(GoogleDataproc::new(credentials, endpoints.dataproc.clone()));
     let clients = Clients {
-        clusters: Arc::new(GoogleDataproc::new(credentials, endpoints.dataproc.clone())),
+        clusters: Arc::clone(&dataproc) as _,
+        jobs: dataproc,
         staging: Arc::new(staging),
         gate: Arc::new(gate),
         connect: Arc::new(RusshConnector::default()),
@@ -260,5 +262,7 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
         methods: BTreeMap::new(),
         clock,
     };
-    Ok(clients.with_method("ssh", |shell| Arc::new(SshMethod::new(shell))))
+    Ok(clients.with_method(SshMethod::NAME, |there| {
+        Ok(Arc::new(SshMethod::over(there.shell.as_ref())?))
+    }))
 }

@@ -36,8 +36,8 @@ async fn start(world: &World, master: &FakeMaster, mut job: JobPlan) -> Handle {
     let mut plan = world.plan();
     job.method = "ssh".to_owned();
     plan.job = job;
-    let mut clients = world.clients().with_method("ssh", |shell| {
-        Arc::new(SshMethod::new(shell)) as Arc<dyn SubmissionMethod>
+    let mut clients = world.clients().with_method("ssh", |there| {
+        Ok(Arc::new(SshMethod::over(there.shell.as_ref())?) as Arc<dyn SubmissionMethod>)
     });
     clients.connect = Arc::new(ToMaster(master.local_shell()));
     let started = Deployment::start(plan, clients, world.shared_journal(), world.options());

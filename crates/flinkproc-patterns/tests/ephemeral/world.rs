@@ -136,6 +136,7 @@ impl World {
         let method = Arc::clone(&self.method);
         Clients {
             clusters: Arc::clone(&self.dataproc) as _,
+            jobs: Arc::clone(&self.dataproc) as _,
             staging: Arc::clone(&self.staging) as _,
             gate: Arc::clone(&self.gate) as _,
             connect: Arc::clone(&self.connect) as _,
@@ -145,7 +146,7 @@ impl World {
             clock: Arc::clone(&self.clock) as _,
         }
         .with_method("ssh", move |_| {
-            Arc::clone(&method) as Arc<dyn SubmissionMethod>
+            Ok(Arc::clone(&method) as Arc<dyn SubmissionMethod>)
         })
     }
 
@@ -290,6 +291,8 @@ fn plan(script: String) -> Plan {
             max_age: Span::from_secs(86_400),
         },
         staging: StagingPlan {
+            texts: Vec::new(),
+            environment: None,
             home: uri("gs://bucket/flinkproc/deployments/d1/"),
             uploads: vec![UploadPlan {
                 local: script,
@@ -300,6 +303,12 @@ fn plan(script: String) -> Plan {
             }],
         },
         job: JobPlan {
+            restore: None,
+            session: None,
+            python: flinkproc_plan::PythonPlan::Image,
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            mirror: None,
             name: "word-count".to_owned(),
             flink: "1.20.5".parse().expect("valid"),
             mode: YarnMode::PerJob,

@@ -20,6 +20,12 @@ fn file(name: &str, role: FileRole) -> RemoteFile {
 
 fn job() -> JobPlan {
     JobPlan {
+        restore: None,
+        session: None,
+        python: crate::plan::PythonPlan::Image,
+        env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        mirror: None,
         name: "my etl".to_owned(),
         flink: "1.17.0".parse().expect("version"),
         mode: YarnMode::PerJob,

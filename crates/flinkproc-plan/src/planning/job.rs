@@ -9,7 +9,7 @@ use super::staging::{Demand, Staged};
 use super::{Draft, address, image};
 use crate::files::{archive_parts, file_name};
 use crate::interpolate::Variables;
-use crate::plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
+use crate::plan::{EntryPoint, FileRole, JobPlan, PythonPlan, RemoteFile};
 use crate::plan_error::PlanError;
 
 pub(super) fn plan(
@@ -105,6 +105,12 @@ pub(super) fn plan(
         flink_config,
         tag: format!("flinkproc-{}", draft.request.deployment),
         result,
+        restore: None,
+        session: None,
+        python: PythonPlan::Image,
+        env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        mirror: None,
     };
     // What Flink's command line cannot carry is found now, not on the cluster.
     if mode == YarnMode::PerJob {
@@ -242,6 +248,7 @@ pub(crate) fn settings(job: &JobPlan, folder: &str) -> RunSettings {
                 directory: directory.clone(),
             }),
             FileRole::Jar => settings.jars.push(path),
+            FileRole::Environment => {}
         }
     }
     settings

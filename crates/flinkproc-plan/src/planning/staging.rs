@@ -188,6 +188,8 @@ impl<'a> Staged<'a> {
 
     pub(super) fn into_plan(self) -> StagingPlan {
         StagingPlan {
+            texts: Vec::new(),
+            environment: None,
             home: self.home,
             uploads: self.uploads.into_values().collect(),
         }

@@ -38,6 +38,8 @@ pub enum AccessSpec {
     Internal,
     /// Identity-Aware Proxy.
     Iap,
+    /// Nobody enters: the job travels through Dataproc's Jobs API and the bucket alone.
+    Never,
 }
 
 impl AccessSpec {
@@ -49,6 +51,7 @@ impl AccessSpec {
             Self::External => "external",
             Self::Internal => "internal",
             Self::Iap => "iap",
+            Self::Never => "never",
         }
     }
 }

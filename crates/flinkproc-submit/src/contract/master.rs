@@ -156,6 +156,12 @@ impl FakeMaster {
             .map(|arg| arg.parse().expect("argument"))
             .collect();
         JobPlan {
+            restore: None,
+            session: None,
+            python: flinkproc_plan::PythonPlan::Image,
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            mirror: None,
             name: format!("job of {} bytes", script.len()),
             flink: "1.17.0".parse().expect("version"),
             mode: YarnMode::PerJob,
