@@ -160,6 +160,10 @@ pub(crate) struct SpecArgs {
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<String>,
 
+    /// How the job is handed over: ssh, pig, pyspark, hadoop or native (job.method).
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+
     /// The number of workers (cluster.workers).
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<String>,

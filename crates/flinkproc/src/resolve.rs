@@ -142,6 +142,7 @@ fn flags(args: &SpecArgs, on_interrupt: Option<&str>) -> Result<Vec<Provided>, S
         ("--bucket", "staging.bucket", args.bucket.as_deref()),
         ("--image", "cluster.image", args.image.as_deref()),
         ("--mode", "job.mode", args.mode.as_deref()),
+        ("--method", "job.method", args.method.as_deref()),
         (
             "--workers",
             "cluster.workers.count",

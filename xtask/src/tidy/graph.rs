@@ -11,7 +11,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("flinkproc-core", &[]),
     ("flinkproc-flink-cli", &["flinkproc-core"]),
     ("flinkproc-plan", &["flinkproc-core", "flinkproc-flink-cli"]),
+    (
+        "flinkproc-check",
+        &["flinkproc-core", "flinkproc-flink-cli", "flinkproc-plan"],
+    ),
     ("flinkproc-dataproc", &["flinkproc-core"]),
+    ("flinkproc-env", &["flinkproc-core"]),
     ("flinkproc-staging", &["flinkproc-core"]),
     ("flinkproc-compute", &["flinkproc-core"]),
     ("flinkproc-ssh", &["flinkproc-core"]),
@@ -38,6 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "flinkproc-compute",
             "flinkproc-ssh",
             "flinkproc-rest",
+            "flinkproc-env",
             "flinkproc-submit",
         ],
     ),
@@ -58,6 +64,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "flinkproc-compute",
             "flinkproc-ssh",
             "flinkproc-rest",
+            "flinkproc-env",
+            "flinkproc-check",
             "flinkproc-submit",
             "flinkproc-patterns",
             "flinkproc-sandbox",
@@ -73,6 +81,10 @@ const PURE: &[(&str, &[&str])] = &[
         &["async-trait", "jiff", "schemars", "serde", "thiserror"],
     ),
     ("flinkproc-flink-cli", &["serde", "thiserror"]),
+    (
+        "flinkproc-check",
+        &["serde", "serde_json", "strsim", "thiserror", "toml"],
+    ),
     (
         "flinkproc-plan",
         &[
