@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::address::Address;
 use crate::error::SandboxError;
 use crate::history::History;
+use crate::image::Image;
 use crate::jobs::{JobError, Jobs, Place};
 use crate::layout::Layout;
 use crate::machine::ProcessRef;
@@ -46,6 +47,9 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     layout: Layout,
+    image: &'static Image,
+    /// Those of its image, known since its start.
+    parts: OnceCell<Parts>,
     processes: Arc<Processes>,
     /// Held until the cluster is gone.
     _address: Address,
@@ -85,6 +89,8 @@ impl Cluster {
         Ok(Self {
             processes: Arc::new(Processes::new(&layout.folder)?),
             layout,
+            image: Image::for_asked(&facts.image),
+            parts: OnceCell::new(),
             _address: address,
             jobs: Jobs::default(),
             state: Mutex::default(),
@@ -97,7 +103,7 @@ impl Cluster {
         shared: &Shared,
         facts: &ClusterFacts,
     ) -> Result<Machines, SandboxError> {
-        let (layout, parts) = (&self.layout, &shared.parts);
+        let (layout, parts) = (&self.layout, self.parts(shared).await?);
         shared.progress.tell(Progress::ClusterStarting {
             cluster: facts.name.clone(),
             address: layout.ip.to_string(),
@@ -108,7 +114,7 @@ impl Cluster {
         let mut daemons = vec![("resourcemanager".to_owned(), manager)];
         // Before the first NodeManager starts: what it keeps of the cluster's folders must be there.
         flink::configure(layout, parts, &facts.properties)?;
-        let change = self.change(shared).await;
+        let change = self.change(shared).await?;
         let mut state = self.state.lock().await;
         let machines = nodes::wanted(shared, facts, state.nodes.len());
         daemons.extend(state.nodes.add(change, &machines)?);
@@ -145,7 +151,7 @@ impl Cluster {
     /// Starts the session that the component's metadata asks for; answers its page behind YARN's proxy.
     async fn start_session(&self, shared: &Shared) -> Result<String, SandboxError> {
         const WITHIN: Duration = Duration::from_secs(120);
-        let (layout, parts) = (&self.layout, &shared.parts);
+        let (layout, parts) = (&self.layout, self.parts(shared).await?);
         let mut variables = layout.variables(parts);
         variables.push(("HADOOP_CLASSPATH", flink::hadoop_classpath(layout, parts)));
         let log = layout.at("log/flink-yarn-session.log");
@@ -173,13 +179,20 @@ impl Cluster {
         }
     }
 
-    async fn change<'a>(&'a self, shared: &'a Shared) -> Change<'a> {
-        Change {
+    /// The parts of its image; the first to ask fetches them.
+    async fn parts(&self, shared: &Shared) -> Result<&Parts, SandboxError> {
+        let fetch = || shared.parts.of(self.image);
+        self.parts.get_or_try_init(fetch).await
+    }
+
+    async fn change<'a>(&'a self, shared: &'a Shared) -> Result<Change<'a>, SandboxError> {
+        Ok(Change {
             shared,
+            parts: self.parts(shared).await?,
             layout: &self.layout,
             processes: &self.processes,
             isolation: shared.isolation().await,
-        }
+        })
     }
 
     fn machines(&self, facts: &ClusterFacts, state: &State) -> Machines {
@@ -212,7 +225,7 @@ impl Cluster {
         facts: &ClusterFacts,
         within: Duration,
     ) -> Result<Machines, SandboxError> {
-        let change = self.change(shared).await;
+        let change = self.change(shared).await?;
         let mut state = self.state.lock().await;
         let machines = nodes::wanted(shared, facts, state.nodes.len());
         state.nodes.keep(change, &machines, within).await;
@@ -263,7 +276,7 @@ impl Cluster {
         }
         let place = Place {
             layout: &self.layout,
-            parts: &shared.parts,
+            parts: self.parts(shared).await?,
             processes: &self.processes,
             http: &shared.http,
             clock: shared.clock.as_ref(),

@@ -42,7 +42,7 @@
 //!
 //! In reading order: [`prerequisites`] (what the machine must have), [`progress`] (what is told meanwhile), `cache` and [`parts`]
 //! (what is downloaded), [`machine`] (what the kernel says of processes and sockets), `process` (starting and ending), [`address`],
-//! `layout`, `xml`, `yarn`, `resource_manager`, `worker`, `nodes`, `flink`, `history`, `sshd` (one service each), `cluster` (all of
+//! [`image`], `layout`, `xml`, `yarn`, `resource_manager`, `worker`, `nodes`, `flink`, `history`, `sshd` (one service each), `cluster` (all of
 //! them together), `jobs` (drivers of the Jobs API), `diagnosis`, [`runtime`] (clusters as the emulator wants them), [`folder`] and [`servers`] (what every sandbox has), [`sandbox`] (everything at once),
 //! [`control_plane`] (the servers alone), [`usage`] (what a sandbox takes), [`error`].
 
@@ -55,6 +55,7 @@ pub mod error;
 mod flink;
 pub mod folder;
 mod history;
+pub mod image;
 mod jobs;
 mod layout;
 pub mod machine;
@@ -77,6 +78,7 @@ pub use address::ssh_port;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use error::SandboxError;
 pub use folder::clean_up_killed;
+pub use image::DEFAULT_IMAGE;
 pub use parts::Parts;
 pub use prerequisites::{Environment, Interpreter, Missing, Needs, Prerequisites};
 pub use progress::{PartName, Progress, ProgressSink};

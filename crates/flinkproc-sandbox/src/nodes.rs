@@ -9,6 +9,7 @@ use crate::cluster::Shared;
 use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::machine::{self, ProcessRef, descendants};
+use crate::parts::Parts;
 use crate::process::Processes;
 use crate::progress::Progress;
 use crate::resource_manager::ResourceManager;
@@ -37,6 +38,7 @@ pub(crate) struct Nodes(Vec<Node>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change<'a> {
     pub(crate) shared: &'a Shared,
+    pub(crate) parts: &'a Parts,
     pub(crate) layout: &'a Layout,
     pub(crate) processes: &'a Processes,
     pub(crate) isolation: Option<&'a Isolation>,
@@ -84,7 +86,7 @@ impl Nodes {
         change: Change<'_>,
         machines: &[String],
     ) -> Result<Vec<(String, ProcessRef)>, SandboxError> {
-        let Change { layout, shared, .. } = change;
+        let Change { layout, parts, .. } = change;
         let mut started = Vec::new();
         for machine in machines {
             if self.0.iter().any(|node| node.machine == *machine) {
@@ -92,10 +94,10 @@ impl Nodes {
             }
             let taken = |number: &u32| self.0.iter().any(|node| node.number == *number);
             let number = (0..).find(|number| !taken(number)).unwrap_or_default();
-            yarn::configure_node(layout, &shared.parts, number)?;
+            yarn::configure_node(layout, parts, number)?;
             let process = yarn::start_node_manager(
                 layout,
-                &shared.parts,
+                parts,
                 change.processes,
                 change.isolation,
                 number,

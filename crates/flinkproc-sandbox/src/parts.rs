@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use flinkproc_core::Clock;
+use flinkproc_core::{Clock, FlinkVersion};
 use tokio::process::Command;
 
 use crate::cache::Cache;
 use crate::error::SandboxError;
+use crate::image::{IMAGES, Image};
 use crate::prerequisites::{Environment, Interpreter, Needs, Prerequisites};
 use crate::progress::{PartName, ProgressSink};
 
@@ -19,7 +20,6 @@ const YARN_POM: &str = include_str!("../recipes/yarn-pom.xml");
 const GCS_POM: &str = include_str!("../recipes/gcs-pom.xml");
 const PIG_POM: &str = include_str!("../recipes/pig-pom.xml");
 const SPARK: &str = include_str!("../recipes/spark-requirements.txt");
-const PYFLINK: &str = include_str!("../recipes/pyflink-requirements.txt");
 const BIND_LOOPBACK: &str = include_str!("../recipes/bind_loopback.py");
 
 /// Everything that lies ready to start clusters from.
@@ -32,6 +32,8 @@ pub struct Parts {
     pub yarn_jars: Vec<PathBuf>,
     /// The connector to Cloud Storage.
     pub gcs_connector: PathBuf,
+    /// The Flink that the fields below are of.
+    pub flink: FlinkVersion,
     /// The interpreter that has PyFlink.
     pub python: PathBuf,
     /// Flink's home inside PyFlink.
@@ -54,11 +56,12 @@ impl Parts {
         progress: ProgressSink,
     ) -> Result<Self, SandboxError> {
         let cache = Cache::new(environment.cache.join("sandbox"), clock, progress);
-        let pyflink_recipe = format!("{PYFLINK}{BIND_LOOPBACK}");
+        let image = &IMAGES[0];
+        let pyflink_recipe = recipe(image);
         let needs = Needs {
             jars: !cache.has(PartName::Yarn, YARN_POM)
                 || !cache.has(PartName::GcsConnector, GCS_POM),
-            pyflink: !cache.has(PartName::PyFlink, &pyflink_recipe),
+            pyflink: !cache.has(image.part, &pyflink_recipe),
         };
         let prerequisites = Prerequisites::find(environment, needs).await?;
         let jars = async {
@@ -75,19 +78,37 @@ impl Parts {
                 .await?;
             Ok((yarn, gcs))
         };
-        let pyflink = cache.ensure(PartName::PyFlink, &pyflink_recipe, |folder| {
-            fetch_pyflink(&prerequisites, folder)
+        let pyflink = cache.ensure(image.part, &pyflink_recipe, |folder| {
+            fetch_pyflink(&prerequisites, image, None, folder)
         });
         let ((yarn, gcs), pyflink) = tokio::try_join!(jars, pyflink)?;
-        let venv = pyflink.join("venv");
-        let packages = find_one(&venv.join("lib"), "python3.")?;
+        let (python, flink_home) = inside(&pyflink)?;
         Ok(Self {
             yarn_jars: jars_in(&yarn.join("lib"))?,
             gcs_connector: find_one(&gcs.join("lib"), "gcs-connector")?,
-            python: venv.join("bin/python"),
-            flink_home: packages.join("site-packages/pyflink"),
+            flink: image.flink,
+            python,
+            flink_home,
             prerequisites,
             cache,
+        })
+    }
+
+    /// The same with the Flink of an image, which is fetched at first use.
+    pub(crate) async fn of(&self, image: &Image) -> Result<Self, SandboxError> {
+        if image.flink == self.flink {
+            return Ok(self.clone());
+        }
+        // The interpreter that is there already has a wheel of every later PyFlink too.
+        let base = Some(self.python.as_path());
+        let fetch = |folder| fetch_pyflink(&self.prerequisites, image, base, folder);
+        let made = self.cache.ensure(image.part, &recipe(image), fetch).await?;
+        let (python, flink_home) = inside(&made)?;
+        Ok(Self {
+            flink: image.flink,
+            python,
+            flink_home,
+            ..self.clone()
         })
     }
 
@@ -115,6 +136,19 @@ impl Parts {
         let folder = self.cache.ensure(PartName::Spark, SPARK, fetch).await?;
         Ok(folder.join("lib/pyspark"))
     }
+}
+
+/// What a PyFlink is made from.
+fn recipe(image: &Image) -> String {
+    format!("{}{BIND_LOOPBACK}", image.requirements)
+}
+
+/// The interpreter and Flink's home in a part that has PyFlink.
+fn inside(part: &Path) -> Result<(PathBuf, PathBuf), SandboxError> {
+    let venv = part.join("venv");
+    let packages = find_one(&venv.join("lib"), "python3.")?;
+    let home = packages.join("site-packages/pyflink");
+    Ok((venv.join("bin/python"), home))
 }
 
 fn jars_in(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
@@ -154,13 +188,19 @@ async fn fetch_jars(
     run(part, &folder, &maven, &arguments, &java).await
 }
 
-async fn fetch_pyflink(prerequisites: &Prerequisites, folder: PathBuf) -> Result<(), SandboxError> {
-    let part = PartName::PyFlink;
+/// Makes the part by the `base` interpreter, else by the one that was looked for.
+async fn fetch_pyflink(
+    prerequisites: &Prerequisites,
+    image: &Image,
+    base: Option<&Path>,
+    folder: PathBuf,
+) -> Result<(), SandboxError> {
+    let part = image.part;
     let write = |name: &str, text: &str| {
         let file = folder.join(name);
         fs::write(&file, text).map_err(SandboxError::file("write", file))
     };
-    write("requirements.txt", PYFLINK)?;
+    write("requirements.txt", image.requirements)?;
     write("bind_loopback.py", BIND_LOOPBACK)?;
     // What pip unpacks and builds lies below the part too, so that it goes with it and counts as progress.
     let temporary = folder.join("tmp");
@@ -169,12 +209,15 @@ async fn fetch_pyflink(prerequisites: &Prerequisites, folder: PathBuf) -> Result
     let step = async |program: &Path, arguments: &[&str]| {
         run(part, &folder, program, arguments, &variables).await
     };
-    match &prerequisites.interpreter {
-        Some(Interpreter::Uv(uv)) => {
+    match (base, &prerequisites.interpreter) {
+        (Some(python), _) => step(python, &["-m", "venv", "venv"]).await?,
+        (None, Some(Interpreter::Uv(uv))) => {
             step(uv, &["venv", "--seed", "--python", "3.11", "venv"]).await?;
         }
-        Some(Interpreter::Python(python, _)) => step(python, &["-m", "venv", "venv"]).await?,
-        None => step(Path::new("python3"), &["-m", "venv", "venv"]).await?,
+        (None, Some(Interpreter::Python(python, _))) => {
+            step(python, &["-m", "venv", "venv"]).await?
+        }
+        (None, None) => step(Path::new("python3"), &["-m", "venv", "venv"]).await?,
     }
     let python = folder.join("venv/bin/python");
     step(

@@ -11,8 +11,10 @@ pub enum PartName {
     Yarn,
     /// The connector between Hadoop and Cloud Storage.
     GcsConnector,
-    /// Flink and PyFlink in a virtual environment.
+    /// Flink 1.20 and its PyFlink in a virtual environment.
     PyFlink,
+    /// The same of Flink 2.2; fetched by the first cluster with that image.
+    PyFlink22,
     /// Pig's jars; fetched by the first Pig job.
     Pig,
     /// Spark with PySpark; fetched by the first PySpark job.
@@ -27,6 +29,7 @@ impl PartName {
             Self::Yarn => "YARN",
             Self::GcsConnector => "GCS connector",
             Self::PyFlink => "PyFlink",
+            Self::PyFlink22 => "PyFlink 2.2",
             Self::Pig => "Pig",
             Self::Spark => "Spark",
         }
@@ -39,6 +42,7 @@ impl PartName {
             Self::Yarn => 79 << 20,
             Self::GcsConnector => 40 << 20,
             Self::PyFlink => 718 << 20,
+            Self::PyFlink22 => 828 << 20,
             Self::Pig => 22 << 20,
             Self::Spark => 347 << 20,
         }

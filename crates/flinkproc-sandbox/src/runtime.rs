@@ -16,16 +16,14 @@ use flinkproc_core::{Clock, messages};
 use crate::address::ssh_port;
 use crate::cluster::{Cluster, Shared};
 use crate::error::SandboxError;
+use crate::image::IMAGES;
 use crate::machine::ProcessRef;
 use crate::parts::Parts;
 use crate::progress::ProgressSink;
 
-/// The image of the sandbox's clusters: Flink 1.20 on Java 17.
-pub const IMAGE: &str = "sandbox-1.20";
-
 /// Makes clusters of YARN, Flink and OpenSSH on loopback addresses.
 ///
-/// A spec that names a Dataproc image gets a cluster of the only image there is; whoever plans says so.
+/// A cluster with an image of Dataproc's gets the image with the same major version of Flink; whoever plans says so.
 #[derive(Debug)]
 pub struct SandboxRuntime {
     shared: Shared,
@@ -139,7 +137,7 @@ pub(crate) fn failed(error: &SandboxError) -> RuntimeError {
 #[async_trait]
 impl ClusterRuntime for SandboxRuntime {
     fn image_versions(&self) -> Vec<String> {
-        vec![IMAGE.to_owned()]
+        IMAGES.iter().map(|image| image.name.to_owned()).collect()
     }
 
     async fn create(&self, cluster: &ClusterFacts) -> Result<Machines, RuntimeError> {

@@ -1,8 +1,10 @@
 //! Flink jobs: Flink's own client on the master, one YARN application for each job.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use flinkproc_core::{FlinkVersion, YarnMode};
 use serde::Deserialize;
 
 use crate::error::SandboxError;
@@ -40,8 +42,26 @@ const TARGET: &str = "execution.target";
 const SHIPPED: &str = "yarn.ship-files";
 const TAGS: &str = "yarn.tags";
 
+/// Where the job runs unless its properties say: what the service does where Flink has no per-job mode is not known, and
+/// application mode comes nearest.
+fn target(flink: FlinkVersion, properties: &BTreeMap<String, String>) -> String {
+    let usual = if flink.supports(YarnMode::PerJob) {
+        "yarn-per-job"
+    } else {
+        "yarn-application"
+    };
+    let named = properties.get(TARGET).cloned();
+    named.unwrap_or_else(|| usual.to_owned())
+}
+
+/// Whether the program itself runs on a worker, where no file of the master is.
+fn is_application(target: &str) -> bool {
+    target.ends_with("-application")
+}
+
 /// `flink run` up to the program: the target, the job's properties and tag, the savepoint.
 fn run(
+    flink: FlinkVersion,
     properties: &BTreeMap<String, String>,
     tag: &str,
     shipped: &[PathBuf],
@@ -60,10 +80,10 @@ fn run(
     };
     add(TAGS, tag.to_owned(), ',');
     add(SHIPPED, joined(shipped, ";"), ';');
-    let target = properties.remove(TARGET);
-    let target = target.unwrap_or_else(|| "yarn-per-job".to_owned());
-    // Flink 1.20 starts application mode by a word of its own.
-    let word = if target.ends_with("-application") {
+    let target = target(flink, &properties);
+    properties.remove(TARGET);
+    // Flink 1 starts application mode by a word of its own.
+    let word = if is_application(&target) && !flink.is_2() {
         "run-application"
     } else {
         "run"
@@ -109,7 +129,8 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
         return Err(setting.wrong("it has neither a main jar nor a main class"));
     }
     let savepoint = job.savepoint_uri.as_deref();
-    let mut arguments = run(&job.properties, &setting.job.tag, &jars, savepoint);
+    let flink = setting.parts.flink;
+    let mut arguments = run(flink, &job.properties, &setting.job.tag, &jars, savepoint);
     if let Some(class) = job.main_class {
         arguments.extend(["-c".to_owned(), class]);
     }
@@ -121,48 +142,78 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
 /// What the driver of a job of gcloud's hidden `submit pyflink` is: `flink run` with a Python program.
 pub(super) async fn python_command(setting: &Setting<'_>) -> Result<Command, SandboxError> {
     let job: PyFlinkJob = setting.body()?;
-    let jars = setting.files.all(&job.jar_file_uris).await?;
-    let savepoint = job.savepoint_uri.as_deref();
-    let mut arguments = run(&job.properties, &setting.job.tag, &jars, savepoint);
+    let flink = setting.parts.flink;
+    let mut shipped = setting.files.all(&job.jar_file_uris).await?;
+    let jars = shipped.clone();
     let main = job
         .main_python_file_uri
         .as_deref()
         .filter(|uri| !uri.is_empty());
     let module = job.python_module.filter(|name| !name.is_empty());
     let mut files = setting.files.all(&job.python_file_uris).await?;
-    if let Some(uri) = main {
-        let main = setting.files.local(uri).await?;
-        if module.is_some() {
-            // A module is looked for among the files.
-            files.push(main);
-        } else {
-            arguments.extend(["-py".to_owned(), main.display().to_string()]);
-        }
-    }
+    let mut program = Vec::new();
+    let mut add = |option: &str, value: String| program.extend([option.to_owned(), value]);
+    let away = is_application(&target(flink, &job.properties));
+    let place = |path: &Path| ship(setting, path, away);
     match (module, main) {
-        (Some(module), _) => arguments.extend(["-pym".to_owned(), module]),
+        (Some(module), main) => {
+            // A module is looked for among the files.
+            if let Some(uri) = main {
+                files.push(setting.files.local(uri).await?);
+            }
+            add("-pym", module);
+        }
+        (None, Some(uri)) => add("-py", place(&setting.files.local(uri).await?)?),
         (None, None) => return Err(setting.wrong("it has neither a file nor a module")),
-        (None, Some(_)) => {}
-    }
-    if !files.is_empty() {
-        arguments.extend(["-pyfs".to_owned(), joined(&files, ",")]);
-    }
-    if let Some(uri) = job.python_requirements.filter(|uri| !uri.is_empty()) {
-        let file = setting.files.local(&uri).await?;
-        arguments.extend(["-pyreq".to_owned(), file.display().to_string()]);
     }
     let archives = setting.files.all(&job.archive_uris).await?;
-    if !archives.is_empty() {
-        arguments.extend(["-pyarch".to_owned(), joined(&archives, ",")]);
+    for (option, paths) in [("-pyfs", &files), ("-pyarch", &archives)] {
+        let places: Result<Vec<String>, _> = paths.iter().map(|path| place(path)).collect();
+        let places = places?;
+        if !places.is_empty() {
+            add(option, places.join(","));
+        }
     }
+    if let Some(uri) = job.python_requirements.filter(|uri| !uri.is_empty()) {
+        add("-pyreq", place(&setting.files.local(&uri).await?)?);
+    }
+    if away {
+        shipped.push(setting.folder.join(SHIP));
+    }
+    let savepoint = job.savepoint_uri.as_deref();
+    let mut arguments = run(
+        flink,
+        &job.properties,
+        &setting.job.tag,
+        &shipped,
+        savepoint,
+    );
+    arguments.extend(program);
     arguments.extend(job.args);
-    Ok(program(setting, arguments, &jars))
+    Ok(self::program(setting, arguments, &jars))
+}
+
+/// The folder that goes to the containers where the program runs there, and what it is called there.
+const SHIP: &str = "ship";
+
+/// How a program that runs here, or in a container, calls a file of the job.
+fn ship(setting: &Setting<'_>, path: &Path, away: bool) -> Result<String, SandboxError> {
+    let Some(name) = path.file_name().filter(|_| away) else {
+        return Ok(path.display().to_string());
+    };
+    let folder = setting.folder.join(SHIP);
+    fs::create_dir_all(&folder).map_err(SandboxError::file("create the folder", &folder))?;
+    let to = folder.join(name);
+    fs::copy(path, &to).map_err(SandboxError::file("write", &to))?;
+    Ok(format!("{SHIP}/{}", name.to_string_lossy()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
+
+    use flinkproc_core::FlinkVersion;
 
     use super::run;
 
@@ -178,12 +229,22 @@ mod tests {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let jars = [PathBuf::from("/j/a.jar"), "/j/b.jar".into()];
-        let arguments = run(&properties, "dataproc_job_x", &jars, Some("gs://b/s"));
+        let flink = FlinkVersion::new(1, 20);
+        let arguments = run(
+            flink,
+            &properties,
+            "dataproc_job_x",
+            &jars,
+            Some("gs://b/s"),
+        );
         assert_eq!(
             arguments.join("|"),
             "run-application|-t|yarn-application|-Da.b=c d|-Dyarn.ship-files=/j/a.jar;/j/b.jar|-Dyarn.tags=mine,dataproc_job_x|-s|gs://b/s"
         );
-        let arguments = run(&BTreeMap::new(), "t", &[], None);
+        let arguments = run(flink, &BTreeMap::new(), "t", &[], None);
         assert_eq!(arguments.join("|"), "run|-t|yarn-per-job|-Dyarn.tags=t");
+        let flink = FlinkVersion::new(2, 2);
+        let arguments = run(flink, &BTreeMap::new(), "t", &[], None);
+        assert_eq!(arguments.join("|"), "run|-t|yarn-application|-Dyarn.tags=t");
     }
 }

@@ -46,6 +46,11 @@ pub(crate) struct Real {
 impl Real {
     /// Makes a cluster with so many workers and Flink on it.
     pub(crate) async fn start(name: &str, workers: u32) -> Self {
+        Self::start_with(name, |facts| facts.workers = workers).await
+    }
+
+    /// The same with whatever else is wished of it.
+    pub(crate) async fn start_with(name: &str, wish: impl FnOnce(&mut ClusterFacts)) -> Self {
         let folder = tempfile::tempdir().expect("made");
         let began = Instant::now();
         let progress = ProgressSink::new(move |one| {
@@ -73,8 +78,8 @@ impl Real {
             progress,
         );
         let mut facts = ClusterFacts::new("sandbox-project", "europe-west1", name, "u-u-i-d");
-        facts.workers = workers;
         facts.components = vec!["FLINK".to_owned(), "PIG".to_owned()];
+        wish(&mut facts);
         let machines = runtime.create(&facts).await.expect("created");
         println!("{:?} RUNNING", began.elapsed());
         Self {
