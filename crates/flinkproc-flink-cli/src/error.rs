@@ -1,6 +1,6 @@
 //! Why a Flink command line is refused.
 
-use flinkproc_core::{ErrorCode, Explain, FailureKind, FlinkVersion, YarnMode};
+use flinkproc_core::{ErrorCode, Explain, FailureKind, FlinkVersion};
 
 /// A command line that Flink would refuse, misread or partly ignore.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,12 +11,6 @@ pub enum FlinkCliError {
     PerJobRemoved {
         /// The Flink that was asked for.
         version: FlinkVersion,
-    },
-    /// A mode that flinkproc does not build command lines for yet.
-    #[error("flinkproc does not run jobs in {mode} mode yet")]
-    ModeNotBuilt {
-        /// The mode that was asked for.
-        mode: YarnMode,
     },
     /// An option that this version does not have.
     #[error("Flink {version} has no option `{option}`: {reason}")]
@@ -64,19 +58,40 @@ pub enum FlinkCliError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// An action or a setting that this version has not.
+    #[error("Flink {version} has no {what}: {known}")]
+    NotInVersion {
+        /// The Flink that was asked for.
+        version: FlinkVersion,
+        /// What it lacks, such as ``action `flink checkpoint` ``.
+        what: &'static str,
+        /// The first or the last version that has it.
+        known: &'static str,
+        /// What to use instead.
+        instead: &'static str,
+    },
+    /// A setting that cannot be, alone or beside another.
+    #[error("the setting `{setting}` cannot be: {problem}")]
+    InvalidSetting {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
 }
 
 impl Explain for FlinkCliError {
     fn code(&self) -> ErrorCode {
         ErrorCode::new(match self {
             Self::PerJobRemoved { .. } => "FLK001",
-            Self::ModeNotBuilt { .. } => "FLK002",
             Self::UnsupportedOption { .. } => "FLK003",
             Self::MixedOptions { .. } => "FLK004",
             Self::RemoteScript { .. } => "FLK005",
             Self::MissingValue { .. } => "FLK006",
             Self::InvalidConfig { .. } => "FLK007",
             Self::InvalidPath { .. } => "FLK008",
+            Self::NotInVersion { .. } => "FLK009",
+            Self::InvalidSetting { .. } => "FLK010",
         })
     }
 
@@ -87,7 +102,6 @@ impl Explain for FlinkCliError {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::PerJobRemoved { .. } => "Use application mode, or an image with Flink 1.x.".to_owned(),
-            Self::ModeNotBuilt { .. } => "Use per-job mode on an image with Flink 1.x.".to_owned(),
             Self::UnsupportedOption { .. } => {
                 "Leave the option out, set the configuration key behind it, or take an image whose Flink has it.".to_owned()
             }
@@ -101,8 +115,10 @@ impl Explain for FlinkCliError {
             Self::MissingValue { .. } => "Write the value behind the option.".to_owned(),
             Self::InvalidConfig { .. } => "Remove the key, or set what the spec has a key of its own for there.".to_owned(),
             Self::InvalidPath { .. } => {
-                "Rename the file: Flink separates lists by commas, and directory names by `#`.".to_owned()
+                "Rename the file: Flink separates lists by commas and semicolons, and directory names by `#`.".to_owned()
             }
+            Self::NotInVersion { instead, .. } => (*instead).to_owned(),
+            Self::InvalidSetting { .. } => "Change or remove the setting.".to_owned(),
         })
     }
 }

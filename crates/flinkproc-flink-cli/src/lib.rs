@@ -26,17 +26,29 @@
 //! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
 
 pub mod answers;
+pub mod command;
+mod config;
+pub mod diagnosis;
 pub mod error;
 pub mod grammar;
+pub mod jobs;
 pub mod lint;
 pub mod memory;
 pub mod options;
 pub mod reading;
 pub mod run;
+pub mod session;
 pub mod settings;
 pub mod words;
 
 pub use answers::{application_ids, job_ids};
+pub use command::Command;
 pub use error::FlinkCliError;
+pub use jobs::{
+    CancelSettings, CheckpointSettings, ClusterTarget, DisposeSettings, ListSettings,
+    SavepointFormat, SavepointSettings, StopSettings, WhichJobs,
+};
 pub use lint::lint;
-pub use settings::{Archive, Program, RunSettings};
+pub use run::InfoSettings;
+pub use session::{AttachSettings, SessionSettings};
+pub use settings::{Archive, ClaimMode, Containers, Program, Restore, RunSettings};

@@ -1,144 +1,378 @@
-//! `flink run` in per-job mode: settings → argv, for Flink 1.12 to 1.20.
+//! `flink run`, `flink run-application` and `flink info`: settings → argv.
 //!
-//! One spelling for all versions: the short Python options and the configuration keys that are there since 1.12. So
-//! `-pyclientexec` (1.14) never appears, and no option of the `-y` family, which Flink drops beside `-t`.
+//! One spelling for all versions: `-t`, `-D`, and the short options that are there since 1.12. So `-pyclientexec` (1.14) never
+//! appears, and no option of the `-y` family, which Flink drops beside `-t`.
 
 use std::collections::BTreeMap;
 
-use flinkproc_core::YarnMode;
+use flinkproc_core::{FlinkVersion, YarnMode};
 
+use crate::config::{Lines, check_entry, containers, insert_list, placeholder, shipped};
 use crate::error::FlinkCliError;
-use crate::settings::{Program, RunSettings};
-
-/// Keys that have a typed setting, or that choose the mode: two places for one value would hide one of them.
-const OWNED: [(&str, &str); 4] = [
-    ("execution.target", "the mode decides it"),
-    (
-        "execution.attached",
-        "the client stays attached, so that its exit status is the job's",
-    ),
-    ("parallelism.default", "set the parallelism instead"),
-    ("python.files", "name Python files instead"),
-];
+use crate::grammar::Action;
+use crate::settings::{Archive, ClaimMode, Containers, Program, RunSettings};
 
 impl RunSettings {
-    /// The arguments of the `flink` command, from `run` on.
+    /// Which action of the `flink` command it is.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        match self.mode {
+            YarnMode::Application if !self.version.is_2() => Action::RunApplication,
+            _ => Action::Run,
+        }
+    }
+
+    /// The arguments of the `flink` command, from the action on.
     ///
     /// # Errors
     /// When this version cannot do it, or would drop or misread a part of it.
     pub fn argv(&self) -> Result<Vec<String>, FlinkCliError> {
-        self.check_mode()?;
-        let mut argv = vec!["run".to_owned(), "-t".to_owned(), "yarn-per-job".to_owned()];
-        for (key, value) in self.configuration()? {
-            argv.push(format!("-D{key}={value}"));
-        }
-        let mut option = |name: &str, value: String| argv.extend([name.to_owned(), value]);
-        if let Some(parallelism) = self.parallelism {
-            option("-p", positive(parallelism)?);
-        }
-        if !self.python_files.is_empty() {
-            option("-pyfs", list(&self.python_files)?);
-        }
-        if let Some(requirements) = &self.python_requirements {
-            option("-pyreq", plain(requirements)?.to_owned());
-        }
-        if !self.python_archives.is_empty() {
-            let archives = self.python_archives.iter().map(|archive| {
-                let directory = plain(&archive.directory)?;
-                Ok(format!("{}#{directory}", plain(&archive.path)?))
-            });
-            option(
-                "-pyarch",
-                archives.collect::<Result<Vec<_>, _>>()?.join(","),
-            );
-        }
-        if let Some(executable) = &self.python_executable {
-            option("-pyexec", executable.clone());
-        }
-        for jar in &self.jars {
-            option("-C", file_url(jar)?);
-        }
-        match &self.program {
-            Program::Script(path) if path.contains("://") => {
-                return Err(FlinkCliError::RemoteScript { path: path.clone() });
+        let mut line = Lines::action(self.action());
+        line.target(self.mode, self.version)?;
+        match (self.mode, &self.session) {
+            (YarnMode::Session, Some(id)) => line.application(id)?,
+            (YarnMode::Session, None) => {
+                return refuse(
+                    "session",
+                    "session mode needs the session's YARN application",
+                );
             }
-            Program::Script(path) => option("-py", path.clone()),
-            Program::Module(module) => option("-pym", module.clone()),
+            (_, Some(_)) => return refuse("session", "only session mode has one"),
+            (_, None) => {}
         }
-        argv.extend(self.arguments.iter().cloned());
-        Ok(argv)
-    }
-
-    fn check_mode(&self) -> Result<(), FlinkCliError> {
-        match self.mode {
-            YarnMode::PerJob if self.version.is_2() => Err(FlinkCliError::PerJobRemoved {
-                version: self.version,
-            }),
-            YarnMode::PerJob => Ok(()),
-            mode => Err(FlinkCliError::ModeNotBuilt { mode }),
+        line.configuration(&self.configuration()?);
+        if self.detached {
+            line.word("-d");
         }
+        if self.cancel_with_client {
+            line.word("-sae");
+        }
+        parallelism(&mut line, self.parallelism)?;
+        self.restore_options(&mut line)?;
+        self.python(&mut line)?;
+        self.class_path(&mut line)?;
+        program(&mut line, &self.program, &self.arguments)?;
+        Ok(line.into_argv())
     }
 
     /// The configuration with what the typed settings add to it.
     fn configuration(&self) -> Result<BTreeMap<String, String>, FlinkCliError> {
         let mut config = self.config.clone();
         for (key, value) in &self.config {
-            check_entry(key, value)?;
+            // A job's Python settings travel with the job, unless its main program runs on the cluster.
+            let file = self.mode == YarnMode::Application || !key.starts_with("python.");
+            check_entry(self.version, key, value, file)?;
+            if key == "yarn.application.id" {
+                let key = key.clone();
+                let problem = "name the session instead";
+                return Err(FlinkCliError::InvalidConfig { key, problem });
+            }
         }
+        if let Some(executable) = &self.python_client_executable {
+            let executable = self.interpreter(executable);
+            config.insert("python.client.executable".to_owned(), executable);
+        }
+        if self.mode == YarnMode::Session {
+            if self.containers != Containers::default() {
+                return refuse("containers", "a session's containers run already");
+            }
+            if !self.ship.is_empty() {
+                return refuse("ship", "a session's containers run already");
+            }
+            return Ok(config);
+        }
+        containers(&mut config, &self.containers)?;
         if let Some(name) = &self.name {
             config
                 .entry("yarn.application.name".to_owned())
                 .or_insert_with(|| name.clone());
         }
-        if let Some(executable) = &self.python_client_executable {
-            config.insert("python.client.executable".to_owned(), executable.clone());
-        }
-        append(&mut config, "yarn.tags", ",", &self.tags);
+        insert_list(&mut config, "yarn.tags", ',', &self.tags)?;
         // A `-C` path is looked up on every machine; shipping puts the jar onto the containers' own classpath as well.
-        for jar in &self.jars {
-            if jar.contains(';') {
-                let problem = "a semicolon separates the files that Flink ships";
-                return Err(invalid_path(jar, problem));
-            }
+        for path in self.jars.iter().chain(&self.ship) {
+            shipped(path)?;
         }
-        append(&mut config, "yarn.ship-files", ";", &self.jars);
+        insert_list(&mut config, "yarn.ship-files", ';', &self.jars)?;
+        insert_list(&mut config, "yarn.ship-files", ';', &self.ship)?;
         Ok(config)
     }
-}
 
-fn append(config: &mut BTreeMap<String, String>, key: &str, separator: &str, more: &[String]) {
-    if more.is_empty() {
-        return;
+    fn restore_options(&self, line: &mut Lines) -> Result<(), FlinkCliError> {
+        let Some(restore) = &self.restore else {
+            return Ok(());
+        };
+        if restore.path.is_empty() || restore.path.starts_with('-') {
+            return refuse("restore", "the path is empty or starts like an option");
+        }
+        line.option("-s", &restore.path);
+        if restore.allow_non_restored {
+            line.word("-n");
+        }
+        match (restore.claim, self.version.minor()) {
+            (None, _) => {}
+            (Some(ClaimMode::Legacy), minor) if minor < (1, 15) => {}
+            (Some(_), minor) if minor < (1, 15) => {
+                return Err(FlinkCliError::NotInVersion {
+                    version: self.version,
+                    what: "claim mode of a restored state (`-rm`)",
+                    known: "it came with Flink 1.15",
+                    instead: "Leave the claim mode out: before Flink 1.15 the state stays the user's, and the job's checkpoints may depend on it.",
+                });
+            }
+            (Some(claim), minor) if minor < (1, 20) => line.option("-rm", claim.word()),
+            (Some(claim), _) => line.option("-cm", claim.word()),
+        }
+        Ok(())
     }
-    let own = config.get(key).filter(|own| !own.is_empty()).cloned();
-    let all: Vec<String> = own.into_iter().chain(more.iter().cloned()).collect();
-    config.insert(key.to_owned(), all.join(separator));
+
+    fn python(&self, line: &mut Lines) -> Result<(), FlinkCliError> {
+        if matches!(self.program, Program::Module(_)) && self.python_files.is_empty() {
+            return refuse("program", "a module needs the Python files that hold it");
+        }
+        let unsafe_script = self.mode == YarnMode::Application && self.version.minor() < (1, 15);
+        if unsafe_script && matches!(self.program, Program::Script(_)) {
+            return Err(FlinkCliError::NotInVersion {
+                version: self.version,
+                what: "working `-py` in application mode on YARN (FLINK-26847)",
+                known: "Flink 1.15 is the first to have it",
+                instead: "Run a module: `-pym` with the Python files that hold it.",
+            });
+        }
+        if !self.python_files.is_empty() {
+            line.option("-pyfs", &list(&self.python_files)?);
+        }
+        match (&self.python_requirements, &self.python_requirements_cache) {
+            (None, None) => {}
+            (Some(file), None) => line.option("-pyreq", plain(file)?),
+            (Some(file), Some(cache)) => {
+                self.hash_arrives("python_requirements_cache")?;
+                let both = format!("{}#{}", plain(file)?, plain(cache)?);
+                line.option("-pyreq", &both);
+            }
+            (None, Some(_)) => {
+                return refuse("python_requirements_cache", "there are no requirements");
+            }
+        }
+        if !self.python_archives.is_empty() {
+            let mut all = String::new();
+            for archive in &self.python_archives {
+                if !all.is_empty() {
+                    all.push(',');
+                }
+                all.push_str(plain(&archive.path)?);
+                plain(&archive.directory)?;
+                if !self.directory_is_lost(archive) {
+                    all.push('#');
+                    all.push_str(&archive.directory);
+                } else if !self.only_interpreter(archive) {
+                    self.hash_arrives("python_archives")?;
+                }
+            }
+            line.option("-pyarch", &all);
+        }
+        if let Some(executable) = &self.python_executable {
+            line.option("-pyexec", &self.interpreter(executable));
+        }
+        match &self.python_path {
+            Some(_) if self.version.minor() < (1, 18) => {
+                return Err(FlinkCliError::NotInVersion {
+                    version: self.version,
+                    what: "option `-pypath`",
+                    known: "it came with Flink 1.18",
+                    instead: "Name Python files, or set `containerized.taskmanager.env.PYTHONPATH`.",
+                });
+            }
+            Some(path) => line.option("-pypath", path),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether `#` and what follows would get lost on the way to a main program that runs on the cluster.
+    fn directory_is_lost(&self, archive: &Archive) -> bool {
+        self.cuts_hashes() || archive.directory == file_name(&archive.path)
+    }
+
+    /// Up to 1.18 the client writes the configuration for the cluster as lines in which `#` starts a comment.
+    fn cuts_hashes(&self) -> bool {
+        self.mode == YarnMode::Application && self.version.minor() < (1, 19)
+    }
+
+    fn hash_arrives(&self, setting: &'static str) -> Result<(), FlinkCliError> {
+        if self.cuts_hashes() {
+            let problem = "up to Flink 1.18 application mode loses what stands behind a `#`: let the archive's directory be its file name";
+            return Err(FlinkCliError::InvalidSetting { setting, problem });
+        }
+        Ok(())
+    }
+
+    /// Whether an archive is named by nothing but the interpreters, or unpacked below its file name anyway.
+    fn only_interpreter(&self, archive: &Archive) -> bool {
+        let below = |executable: &Option<String>| {
+            let rest = executable.as_deref().unwrap_or_default();
+            let rest = rest.strip_prefix(archive.directory.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        archive.directory == file_name(&archive.path)
+            || below(&self.python_executable)
+            || below(&self.python_client_executable)
+    }
+
+    /// An interpreter's path; one inside an archive follows the directory that the archive is really unpacked into.
+    fn interpreter(&self, executable: &str) -> String {
+        let moved = self.python_archives.iter().find_map(|archive| {
+            let rest = executable.strip_prefix(archive.directory.as_str())?;
+            let lost = rest.starts_with('/') && self.directory_is_lost(archive);
+            lost.then(|| format!("{}{rest}", file_name(&archive.path)))
+        });
+        moved.unwrap_or_else(|| executable.to_owned())
+    }
+
+    fn class_path(&self, line: &mut Lines) -> Result<(), FlinkCliError> {
+        match (self.mode, self.jars.as_slice()) {
+            // A session's containers run already: what reaches them is the job's own jar.
+            (YarnMode::Session, []) => {}
+            (YarnMode::Session, _) if matches!(self.program, Program::Jar { .. }) => {
+                return refuse(
+                    "jars",
+                    "a job in a session has one jar, the program: pack others into it, below `lib/`",
+                );
+            }
+            (YarnMode::Session, [jar]) => {
+                file_url(jar)?;
+                line.option("-j", jar);
+            }
+            (YarnMode::Session, _) => {
+                return refuse(
+                    "jars",
+                    "a job in a session takes one jar: pack them into one, below `lib/`",
+                );
+            }
+            // There the program runs in a container, whose classpath holds what is shipped.
+            (YarnMode::Application, _) => {}
+            (YarnMode::PerJob, jars) => {
+                for jar in jars {
+                    line.option("-C", &file_url(jar)?);
+                }
+            }
+        }
+        for url in &self.classpaths {
+            if !["file:", "http:", "https:", "ftp:"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+            {
+                return refuse(
+                    "classpaths",
+                    "a classpath is a URL that Java knows, such as `file:///path/to.jar`",
+                );
+            }
+            line.option("-C", url);
+        }
+        Ok(())
+    }
 }
 
-fn check_entry(key: &str, value: &str) -> Result<(), FlinkCliError> {
-    let refuse = |problem| {
-        let key = key.to_owned();
-        Err(FlinkCliError::InvalidConfig { key, problem })
+/// `flink info`: prints the plan of a program without running it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InfoSettings {
+    /// The program.
+    pub program: Program,
+    /// The program's own arguments.
+    pub arguments: Vec<String>,
+    /// Default parallelism of the plan.
+    pub parallelism: Option<u32>,
+    /// Files, zip files or directories that go onto `PYTHONPATH`.
+    pub python_files: Vec<String>,
+}
+
+impl InfoSettings {
+    /// Prints the plan of a program.
+    #[must_use]
+    pub const fn new(program: Program) -> Self {
+        Self {
+            program,
+            arguments: Vec::new(),
+            parallelism: None,
+            python_files: Vec::new(),
+        }
+    }
+
+    /// The arguments of the `flink` command; the same for every version.
+    ///
+    /// # Errors
+    /// When Flink would misread a part of it.
+    pub fn argv(&self, _version: FlinkVersion) -> Result<Vec<String>, FlinkCliError> {
+        let mut line = Lines::action(Action::Info);
+        parallelism(&mut line, self.parallelism)?;
+        if !self.python_files.is_empty() {
+            line.option("-pyfs", &list(&self.python_files)?);
+        } else if matches!(self.program, Program::Module(_)) {
+            return refuse("program", "a module needs the Python files that hold it");
+        }
+        program(&mut line, &self.program, &self.arguments)?;
+        Ok(line.into_argv())
+    }
+}
+
+fn refuse<T>(setting: &'static str, problem: &'static str) -> Result<T, FlinkCliError> {
+    Err(FlinkCliError::InvalidSetting { setting, problem })
+}
+
+fn parallelism(line: &mut Lines, parallelism: Option<u32>) -> Result<(), FlinkCliError> {
+    match parallelism.map(i32::try_from) {
+        None => Ok(()),
+        Some(Ok(number)) if number > 0 => {
+            line.option("-p", &number.to_string());
+            Ok(())
+        }
+        Some(_) => Err(FlinkCliError::InvalidConfig {
+            key: "parallelism".to_owned(),
+            problem: "it is a positive number",
+        }),
+    }
+}
+
+fn program(line: &mut Lines, program: &Program, arguments: &[String]) -> Result<(), FlinkCliError> {
+    let named = |name: &str| match name {
+        "" => refuse("program", "its name is empty"),
+        name if name.starts_with('-') => refuse("program", "its name starts like an option"),
+        _ => Ok(()),
     };
-    if let Some((_, reason)) = OWNED.iter().find(|(owned, _)| *owned == key) {
-        return refuse(reason);
+    match program {
+        Program::Script(path) if path.contains("://") => {
+            return Err(FlinkCliError::RemoteScript { path: path.clone() });
+        }
+        Program::Script(path) => {
+            named(path)?;
+            line.option("-py", path);
+        }
+        Program::Module(module) => {
+            named(module)?;
+            line.option("-pym", module);
+        }
+        Program::Jar { path, class } => {
+            if let Some(class) = class {
+                named(class)?;
+                line.option("-c", class);
+            }
+            named(path)?;
+            line.word(path);
+        }
     }
-    if key.is_empty() || key.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
-        return refuse("a key is not empty and holds no `=`, space or control character");
+    // Behind a script Flink goes on to look for options of its own, and so does `PythonDriver`: a `--` for each.
+    let python = !matches!(program, Program::Jar { .. });
+    if python
+        && arguments
+            .first()
+            .is_some_and(|first| first.starts_with('-'))
+    {
+        line.option("--", "--");
     }
-    if value.contains('\0') {
-        return refuse("a value holds no NUL character");
+    for argument in arguments {
+        line.word(argument);
     }
     Ok(())
-}
-
-fn positive(parallelism: u32) -> Result<String, FlinkCliError> {
-    if parallelism == 0 {
-        let key = "parallelism".to_owned();
-        let problem = "it is a positive number";
-        return Err(FlinkCliError::InvalidConfig { key, problem });
-    }
-    Ok(parallelism.to_string())
 }
 
 fn invalid_path(path: &str, problem: &'static str) -> FlinkCliError {
@@ -148,10 +382,17 @@ fn invalid_path(path: &str, problem: &'static str) -> FlinkCliError {
     }
 }
 
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// A path that stands in a list, or before a `#`.
 fn plain(path: &str) -> Result<&str, FlinkCliError> {
-    if path.is_empty() {
-        return Err(invalid_path(path, "the name is empty"));
+    if path.is_empty() || path.starts_with('-') {
+        return Err(invalid_path(
+            path,
+            "the name is empty or starts like an option",
+        ));
     }
     if path.contains([',', '#']) {
         return Err(invalid_path(
@@ -163,22 +404,32 @@ fn plain(path: &str) -> Result<&str, FlinkCliError> {
 }
 
 fn list(paths: &[String]) -> Result<String, FlinkCliError> {
-    let plain: Result<Vec<&str>, _> = paths.iter().map(|path| plain(path)).collect();
-    Ok(plain?.join(","))
+    let mut list = String::new();
+    for path in paths {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(plain(path)?);
+    }
+    Ok(list)
 }
 
 /// A `file:` URL; the placeholder characters of a caller pass through.
 fn file_url(path: &str) -> Result<String, FlinkCliError> {
-    let mut url = String::from("file://");
-    for byte in path.bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'~' | 1..=31 => url.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => url.push(char::from(byte)),
-            byte => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
     if path.is_empty() {
         return Err(invalid_path(path, "the name is empty"));
+    }
+    let mut url = String::from("file://");
+    for byte in path.bytes() {
+        let letter = char::from(byte);
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~')
+            || placeholder(letter)
+        {
+            url.push(letter);
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
     }
     Ok(url)
 }
@@ -270,7 +521,7 @@ mod tests {
         session.mode = YarnMode::Session;
         check(
             &session,
-            "FLK002: flinkproc does not run jobs in session mode yet",
+            "FLK010: the setting `session` cannot be: session mode needs the session's YARN application",
         );
         let mut remote = settings("1.17");
         remote.program = Program::script("gs://bucket/x.py");
