@@ -171,7 +171,7 @@ impl Emulator {
         let beside = SocketAddr::new(address.ip(), 0);
         let (relay, relay_at) = bind(options.iap_listen.unwrap_or(beside)).await?;
         let authority = Iap::authority(relay_at, options.ca_folder.as_deref())?;
-        let service = Arc::new(Service::new(runtime, options));
+        let service = Arc::new(Service::new(runtime, options, address));
         let iap = Iap::start(relay, relay_at, authority, Arc::clone(&service));
         let (stopping, stopped) = watch::channel(false);
         let app = router(Arc::clone(&service));

@@ -57,6 +57,7 @@ impl Service {
             uuid: &uuid,
             now: self.clock.now(),
             storage_endpoint: self.storage_endpoint.as_deref(),
+            api_endpoint: &self.api_endpoint,
             runtime_images: &self.runtime.image_versions(),
         };
         let accepted = accept(canonical_cluster(body)?, &around)?;

@@ -28,6 +28,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) uuid: &'a str,
     pub(crate) now: Timestamp,
     pub(crate) storage_endpoint: Option<&'a str>,
+    pub(crate) api_endpoint: &'a str,
     pub(crate) runtime_images: &'a [String],
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn accept(
     let mut config = take_object(&mut body, "config");
     let mut facts = ClusterFacts::new(around.project, around.region, &name, around.uuid);
     facts.storage_endpoint = around.storage_endpoint.map(str::to_owned);
+    facts.api_endpoint = Some(around.api_endpoint.to_owned());
 
     let mut software = take_object(&mut config, "softwareConfig");
     facts.properties = text_map(software.get("properties"));
@@ -386,6 +388,7 @@ mod tests {
             uuid: "u",
             now: Timestamp::UNIX_EPOCH,
             storage_endpoint: None,
+            api_endpoint: "http://127.0.0.1:1",
             runtime_images: &["sandbox-1.20".to_owned()],
         };
         let body = body.as_object().cloned().unwrap_or_default();

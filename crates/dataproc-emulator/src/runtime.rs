@@ -216,6 +216,9 @@ pub struct ClusterFacts {
     pub storage_endpoint: Option<String>,
     /// Where the metadata server of its machines is, such as `127.0.0.1:8090`; `None` where there is none.
     pub metadata_host: Option<String>,
+    /// Where the machines reach Google's APIs that the emulator answers, such as `http://127.0.0.1:8081`; `None` where there is
+    /// nothing of the kind.
+    pub api_endpoint: Option<String>,
     /// The whole resource, as the API would answer it.
     pub resource: serde_json::Value,
 }
@@ -240,6 +243,7 @@ impl ClusterFacts {
             components: Vec::new(),
             storage_endpoint: None,
             metadata_host: None,
+            api_endpoint: None,
             resource: serde_json::Value::Null,
         }
     }

@@ -1,7 +1,7 @@
 //! What the emulator knows: clusters, operations, projects, and the requests that it has seen.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct Service {
     pub(crate) clock: EmulatorClock,
     pub(crate) faults: Faults,
     pub(crate) storage_endpoint: Option<String>,
+    /// Where it is called itself.
+    pub(crate) api_endpoint: String,
     /// The login name of every POSIX account, where machines know only one.
     pub(crate) login_user: Option<String>,
     pub(crate) grants: Grants,
@@ -207,7 +209,11 @@ fn status(state: &str, detail: Option<&str>, now: Timestamp) -> Value {
 }
 
 impl Service {
-    pub(crate) fn new(runtime: Arc<dyn ClusterRuntime>, options: EmulatorOptions) -> Self {
+    pub(crate) fn new(
+        runtime: Arc<dyn ClusterRuntime>,
+        options: EmulatorOptions,
+        address: SocketAddr,
+    ) -> Self {
         let storage = options.storage_endpoint.as_deref();
         let storage = storage.map(|endpoint| Storage::new(endpoint, options.token.clone()));
         Self {
@@ -216,6 +222,7 @@ impl Service {
             clock: EmulatorClock::default(),
             faults: Faults::default(),
             storage_endpoint: options.storage_endpoint,
+            api_endpoint: format!("http://{address}"),
             login_user: options.login_user,
             grants: Grants::default(),
             relay: Arc::default(),
@@ -223,7 +230,7 @@ impl Service {
             secrets: Secrets::default(),
             log: Log::default(),
             access_token: AccessToken::new(options.token.as_deref()),
-            metadata_ip: options.listen.ip(),
+            metadata_ip: address.ip(),
             guard: options.token.map_or_else(Guard::open, Guard::with_token),
             patience: options.patience,
             changed: Notify::new(),

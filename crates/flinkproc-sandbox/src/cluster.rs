@@ -84,6 +84,7 @@ impl Cluster {
             user: shared.user.clone(),
             storage: storage.trim_end_matches('/').to_owned(),
             metadata_host: facts.metadata_host.clone(),
+            secrets: facts.api_endpoint.clone(),
             folder,
         };
         Ok(Self {

@@ -19,6 +19,8 @@ pub(crate) struct Layout {
     pub(crate) storage: String,
     /// Where the machines' metadata server is, such as `127.0.0.1:8090`; storage then wants its token.
     pub(crate) metadata_host: Option<String>,
+    /// Where Secret Manager is for the machines, such as `http://127.0.0.1:8081`.
+    pub(crate) secrets: Option<String>,
 }
 
 impl Layout {
@@ -66,8 +68,13 @@ impl Layout {
         if let Some(host) = &self.metadata_host {
             variables.push(("GCE_METADATA_HOST", host.clone()));
         }
+        if let Some(endpoint) = &self.secrets {
+            variables.push((SECRETS, endpoint.clone()));
+        }
         variables
     }
 }
 
+/// Where a job that flinkproc deploys looks for Secret Manager instead of at Google's.
+pub(crate) const SECRETS: &str = "FLINKPROC_SECRET_MANAGER_ENDPOINT";
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flinkproc_core::{ByteSize, Clock};
 
 use crate::error::SandboxError;
-use crate::layout::Layout;
+use crate::layout::{Layout, SECRETS};
 use crate::machine::ProcessRef;
 use crate::parts::{Parts, last_lines};
 use crate::process::{MARK, Processes};
@@ -164,7 +164,9 @@ fn yarn_site(layout: &Layout, parts: &Parts, node: u32) -> String {
         (
             "yarn.nodemanager.env-whitelist",
             // The mark is how containers are found when everything that started them is gone.
-            format!("JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST,GCE_METADATA_HOST,{MARK}"),
+            format!(
+                "JAVA_HOME,HADOOP_CONF_DIR,STORAGE_EMULATOR_HOST,GCE_METADATA_HOST,{SECRETS},{MARK}"
+            ),
         ),
         // A full disk of the developer is no reason to call the node unhealthy before it is really full.
         (

@@ -22,6 +22,8 @@ use crate::scripted::web::{self, Applications};
 use crate::scripted::{Addresses, ScriptedOptions};
 
 const YARN_PORT: u16 = 8088;
+/// Where a job that flinkproc deploys looks for Secret Manager instead of at Google's.
+const SECRETS: &str = "FLINKPROC_SECRET_MANAGER_ENDPOINT";
 /// OpenSSH's server wants this directory when it runs as root.
 const PRIVILEGE_SEPARATION: &str = "/run/sshd";
 
@@ -388,6 +390,8 @@ fn write_configuration(
     let storage = storage.map_or(String::new(), |url| format!(" STORAGE_EMULATOR_HOST={url}"));
     let metadata = cluster.metadata_host.as_ref();
     let metadata = metadata.map_or(String::new(), |host| format!(" GCE_METADATA_HOST={host}"));
+    let api = cluster.api_endpoint.as_ref();
+    let api = api.map_or(String::new(), |url| format!(" {SECRETS}={url}"));
     let path = &options.path;
     // One `SetEnv` line only: OpenSSH ignores a second one.
     let configuration = format!(
@@ -408,7 +412,7 @@ fn write_configuration(
          LogLevel ERROR\n\
          MaxSessions 100\n\
          Subsystem sftp internal-sftp -d {at}/home\n\
-         SetEnv {MARK}={uuid} HOME={at}/home \"PATH={at}/bin:{path}\" JAVA_HOME={at}/java HADOOP_CONF_DIR={at}/hadoop FLINK_CONF_DIR={at}/flink-conf{storage}{metadata}\n",
+         SetEnv {MARK}={uuid} HOME={at}/home \"PATH={at}/bin:{path}\" JAVA_HOME={at}/java HADOOP_CONF_DIR={at}/hadoop FLINK_CONF_DIR={at}/flink-conf{storage}{metadata}{api}\n",
         uuid = cluster.uuid,
     );
     fs::write(root.join("sshd_config"), configuration)

@@ -118,6 +118,33 @@ async fn its_token_opens_a_closed_emulator() {
 }
 
 #[tokio::test]
+async fn a_machine_fetches_a_secret_with_its_token() {
+    let (cloud, _) = cloud(EmulatorOptions::default().token("a-secret")).await;
+    let secrets = "v1/projects/p/secrets";
+    for (path, body) in [
+        (
+            "?secretId=password",
+            json!({"replication": {"automatic": {}}}),
+        ),
+        ("/password:addVersion", json!({"payload": {"data": "dHdv"}})),
+    ] {
+        let url = format!("{}/{secrets}{path}", cloud.emulator.url());
+        let call = cloud.client.post(url).bearer_auth("a-secret").json(&body);
+        assert_eq!(call.send().await.unwrap().status().as_u16(), 200);
+    }
+    let line = format!(
+        "token=$(curl -s -H 'Metadata-Flavor: Google' \
+         $GCE_METADATA_HOST/computeMetadata/v1/instance/service-accounts/default/token | sed 's/.*access_token\":\"//; s/\".*//') \
+         && curl -s -H \"Authorization: Bearer $token\" \
+         $FLINKPROC_SECRET_MANAGER_ENDPOINT/{secrets}/password/versions/latest:access"
+    );
+    let read = cloud.ssh(&line).await;
+    let read: Value = serde_json::from_str(&text(&read.stdout)).unwrap();
+    assert_eq!(read["payload"]["data"], "dHdv");
+    cloud.emulator.stop().await;
+}
+
+#[tokio::test]
 async fn pages_proxies_and_bad_calls_learn_nothing() {
     let (cloud, host) = cloud(EmulatorOptions::default()).await;
     let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
