@@ -3,11 +3,18 @@
 set -eu
 umask 077
 export LC_ALL=C.UTF-8
-base=$HOME/.flinkproc
+base=${FLINKPROC_BASE:-$HOME/.flinkproc}
 run=$base/$1/$2
 action=$3
 
-answer() { printf 'flinkproc-answer %s\n' "$1"; exit 0; }
+# Where our exit status is the run's, what is not started is no success.
+unable=0
+case $action in attend | act-alone) unable=70 ;; esac
+answer() {
+  printf 'flinkproc-answer %s\n' "$1"
+  case $unable$1 in 70fenced) exit 76 ;; 70conflict) exit 75 ;; esac
+  exit "$unable"
+}
 refuse() { printf '%s\n' "$1" >&2; cat >/dev/null; answer refused; }
 
 # Whoever can write here decides what runs: each directory has to be ours, a real one, and closed to others.
@@ -20,7 +27,18 @@ own() {
 }
 
 case $action in
-start)
+act-alone)
+  # Each action has a folder of its own; the attempt's may be elsewhere or another user's.
+  unset FLINKPROC_BASE
+  base=$(mktemp -d "${TMPDIR:-/tmp}/flinkproc-XXXXXXXXXX")
+  run=$base/$1/$2
+  trap 'rm -rf "$base"' EXIT
+  mkdir -p "$run/job"
+  tar -xof - -C "$run/job"
+  [ "$(cat "$run/job/digest")" = "$4" ] || refuse "the action's files did not arrive whole"
+  bash "$run/job/launch.sh" act-alone && exit 0 || exit "$?"
+  ;;
+start | attend)
   own "$1"
   if [ -e "$run/fenced" ] && [ ! -e "$run/started" ]; then cat >/dev/null; answer fenced; fi
   if [ -d "$run/job" ]; then
@@ -37,7 +55,7 @@ start)
   fi
   [ "$(cat "$run/job/digest")" = "$4" ] || answer conflict
   command -v bash >/dev/null || refuse "there is no bash on this machine"
-  exec bash "$run/job/launch.sh" start
+  exec bash "$run/job/launch.sh" "$action"
   ;;
 fence)
   own "$1"
@@ -50,6 +68,11 @@ cancel)
   : >>"$run/cancel"
   [ -e "$run/started" ] || answer ok
   exec bash "$run/job/launch.sh" cancel
+  ;;
+act)
+  own "$1"
+  [ -e "$run/started" ] || refuse 'the attempt was not started here'
+  exec bash "$run/job/launch.sh" act "$4"
   ;;
 observe)
   if [ ! -e "$run/started" ]; then

@@ -9,12 +9,17 @@ def _main():
     import os
     import sys
 
-    wish_path = os.path.abspath(sys.argv[1])
+    own_folder = os.path.dirname(os.path.realpath(__file__))
+    if len(sys.argv) > 1:
+        wish_path = os.path.abspath(sys.argv[1])
+        files = os.path.join(os.path.dirname(os.path.dirname(wish_path)), "files")
+    else:
+        # In application mode everything lies in one folder, wherever Flink has put that.
+        files = os.path.dirname(os.path.abspath(__file__))
+        wish_path = os.path.join(files, "entry.json")
     with open(wish_path, encoding="utf-8") as stream:
         wish = json.load(stream)
-    files = os.path.join(os.path.dirname(os.path.dirname(wish_path)), "files")
 
-    own_folder = os.path.dirname(os.path.realpath(__file__))
     if sys.path and os.path.realpath(sys.path[0] or ".") == own_folder:
         sys.path[0] = files
     else:

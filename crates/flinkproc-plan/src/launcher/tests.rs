@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use flinkproc_core::{Explain, YarnMode};
 
-use super::{LaunchBundle, equivalent_commands, object_path};
+use super::data::object_path;
+use super::{LaunchBundle, equivalent_commands};
 use crate::plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
 
 fn file(name: &str, role: FileRole) -> RemoteFile {
@@ -26,6 +27,8 @@ fn job() -> JobPlan {
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
         mirror: None,
+        classpaths: Vec::new(),
+        unresolved: Vec::new(),
         name: "my etl".to_owned(),
         flink: "1.17.0".parse().expect("version"),
         mode: YarnMode::PerJob,

@@ -1,0 +1,69 @@
+
+# --- acting on the Flink jobs of this attempt, by Flink's own client ---
+
+act() {
+  local wanted=$1 words
+  mapfile -d '' -t words
+  if command_for "$wanted" "${words[@]}"; then
+    printf 'flinkproc-act 1 %d %d\n' "$acted" "$(stat --format %s "$said")"
+    cat -- "$said"
+    rm -f -- "$said"
+    exit 0
+  fi
+  rm -f -- "$said"
+  printf '%s\n' "$refusal" >&2
+  answer refused
+}
+
+# In a folder of its own, perhaps on another day and as another user: what it knows it has from YARN and from the bucket.
+act_alone() {
+  local wanted place words status=refused
+  { read -rd '' wanted; read -rd '' place; } <job/action
+  mapfile -d '' -t words <job/action-argv
+  if [[ -n $bucket && ! -e ids ]]; then cluster download "$bucket" "${prefix}ids" ids 2>/dev/null || :; fi
+  : >>err
+  if command_for "$wanted" "${words[@]}"; then
+    status=$acted
+    cat -- "$said"
+  else
+    printf '%s\n' "$refusal" | tee "$said" >&2
+  fi
+  cluster answer "$bucket" "$prefix" "$place" "$status" "$said" || exit 74
+  rm -f -- "$said"
+}
+
+# Runs `flink` with these words for the wanted job, or the only one: `acted` is its exit status, the file `said` what it
+# said; or else nothing was done, and `refusal` says why.
+command_for() {
+  local wanted=$1 application jobs index
+  shift
+  said=$(mktemp "$run/said.XXXXXXXX")
+  refusal=
+  local words=("$@")
+  if [[ $mode == session ]]; then
+    application=$(session_application) || :
+  else
+    application=$(cluster find "$tag" 2>>err) || { refusal='YARN cannot be asked'; return 1; }
+  fi
+  [[ -n $application ]] || { refusal='YARN runs no application of this attempt'; return 1; }
+  jobs=$(cluster jobs "$application" "$tag" "$mode" live 2>>err | cut -d ' ' -f 1) || { refusal='Flink cannot be asked for its jobs'; return 1; }
+  if [[ -n $wanted ]]; then
+    grep -qxF -- "$wanted" <<<"$jobs" || { refusal="no job $wanted of this attempt is running"; return 1; }
+  else
+    [[ -n $jobs ]] || { refusal='no job of this attempt is running'; return 1; }
+    if [[ $jobs == *$'\n'* ]]; then
+      refusal="several jobs of this attempt are running, name one: ${jobs//$'\n'/ }"
+      return 1
+    fi
+    wanted=$jobs
+  fi
+  flink=$(command -v flink || command -v /usr/lib/flink/bin/flink) || { refusal='there is no flink command on this machine'; return 1; }
+  unset PYTHONHOME
+  export_classpath
+  for index in "${!words[@]}"; do
+    words[index]=${words[index]//$'\003'/"$application"}
+    words[index]=${words[index]//$'\004'/"$wanted"}
+  done
+  acted=0
+  "$flink" "${words[@]}" </dev/null >"$said" 2>&1 || acted=$?
+}

@@ -1,0 +1,43 @@
+//! The launcher's work as commands that a person would type.
+
+use super::data::check_names;
+use super::error::LauncherError;
+use super::flink::{self, HERE, PYTHON, Place, SESSION};
+use crate::plan::JobPlan;
+
+/// The directory that shown commands name in place of the attempt's.
+const SHOWN: &str = "/tmp/flinkproc";
+
+/// What a person would type to the same effect on the master: fetch the files, then run Flink.
+///
+/// # Errors
+/// As [`LaunchBundle::new`](super::LaunchBundle::new).
+pub fn equivalent_commands(job: &JobPlan, tag: &str) -> Result<Vec<Vec<String>>, LauncherError> {
+    check_names(&job.files)?;
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let mut commands: Vec<Vec<String>> = vec![words(&["mkdir", "-p", SHOWN])];
+    for file in &job.files {
+        let to = format!("{SHOWN}/{}", file.name);
+        let from = file.from.to_string();
+        commands.push(words(&["gcloud", "storage", "cp", &from, &to]));
+    }
+    let plain = |word: String| {
+        word.replace(&format!("{HERE}/files"), SHOWN)
+            .replace(HERE, SHOWN)
+            .replace(PYTHON, "python3")
+            .replace(SESSION, "APPLICATION_ID")
+    };
+    if let Some(argv) = flink::session_argv(job)? {
+        let mut session = vec!["yarn-session.sh".to_owned()];
+        session.extend(argv.into_iter().map(plain));
+        commands.push(session);
+    }
+    let mut command = vec!["flink".to_owned()];
+    command.extend(
+        flink::run_argv(job, tag, Place::Shown)?
+            .into_iter()
+            .map(plain),
+    );
+    commands.push(command);
+    Ok(commands)
+}
