@@ -48,6 +48,8 @@ pub(crate) struct Shared {
 pub(crate) struct Cluster {
     layout: Layout,
     image: &'static Image,
+    /// Whether the machines' Python is to know nothing of PyFlink.
+    bare: bool,
     /// Those of its image, known since its start.
     parts: OnceCell<Parts>,
     processes: Arc<Processes>,
@@ -69,6 +71,8 @@ struct State {
 
 /// The metadata entry that asks for a Flink session from the cluster's start on.
 const START_SESSION: &str = "flink-start-yarn-session";
+/// The cluster property, with the value `bare`, for machines whose Python has no PyFlink.
+const PYTHON: &str = "flinkproc-sandbox:python";
 
 impl Cluster {
     /// Takes an address and a folder; starts nothing yet, so that it can be registered first.
@@ -91,6 +95,10 @@ impl Cluster {
             processes: Arc::new(Processes::new(&layout.folder)?),
             layout,
             image: Image::for_asked(&facts.image),
+            bare: facts
+                .properties
+                .get(PYTHON)
+                .is_some_and(|wish| wish == "bare"),
             parts: OnceCell::new(),
             _address: address,
             jobs: Jobs::default(),
@@ -182,7 +190,13 @@ impl Cluster {
 
     /// The parts of its image; the first to ask fetches them.
     async fn parts(&self, shared: &Shared) -> Result<&Parts, SandboxError> {
-        let fetch = || shared.parts.of(self.image);
+        let fetch = async || {
+            let parts = shared.parts.of(self.image).await?;
+            match self.bare {
+                true => parts.bare(&self.layout.folder).await,
+                false => Ok(parts),
+            }
+        };
         self.parts.get_or_try_init(fetch).await
     }
 

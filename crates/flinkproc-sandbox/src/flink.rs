@@ -43,7 +43,7 @@ fn settings(
     properties: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let ip = layout.ip.to_string();
-    let python = parts.python.display().to_string();
+    let python = parts.machine_python.display().to_string();
     let quick = format!("{QUICK} -Djava.io.tmpdir={}", layout.text("tmp"));
     let mut settings: BTreeMap<String, String> = [
         ("env.java.opts.all", JAVA_OPENS.to_owned()),
@@ -141,8 +141,12 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
     let java = parts.prerequisites.java_home.join("bin/java");
     let java = java.display();
     let flink = parts.flink_home.display();
+    let opt = parts.flink_opt.display();
     let classpath = hadoop_classpath(layout, parts);
-    let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", parts.python.display());
+    let python = format!(
+        "#!/bin/sh\nexec '{}' \"$@\"\n",
+        parts.machine_python.display()
+    );
     let opens = JAVA_OPENS;
     let temporary = layout.text("tmp");
     let tool = format!(
@@ -153,7 +157,7 @@ fn commands(layout: &Layout, parts: &Parts) -> [(&'static str, String); 6] {
     // As Flink's own script ends, without the two Java programs it first asks for the configuration.
     let client = format!(
         "#!/bin/bash\n\
-         export FLINK_BIN_DIR='{flink}/bin' FLINK_LIB_DIR='{flink}/lib' FLINK_OPT_DIR='{flink}/opt'\n\
+         export FLINK_BIN_DIR='{flink}/bin' FLINK_LIB_DIR='{flink}/lib' FLINK_OPT_DIR='{opt}'\n\
          export FLINK_PLUGINS_DIR=\"${{FLINK_PLUGINS_DIR:-{flink}/plugins}}\"\n\
          log=\"$FLINK_LOG_DIR/flink-${{USER:-user}}-client.log\"\n\
          for jar in '{flink}'/lib/*.jar; do classpath=\"${{classpath:+$classpath:}}$jar\"; done\n\

@@ -21,6 +21,7 @@ const GCS_POM: &str = include_str!("../recipes/gcs-pom.xml");
 const PIG_POM: &str = include_str!("../recipes/pig-pom.xml");
 const SPARK: &str = include_str!("../recipes/spark-requirements.txt");
 const BIND_LOOPBACK: &str = include_str!("../recipes/bind_loopback.py");
+const BARE_PYTHON: &str = include_str!("../recipes/bare_python.py");
 
 /// Everything that lies ready to start clusters from.
 #[derive(Clone, Debug)]
@@ -38,6 +39,10 @@ pub struct Parts {
     pub python: PathBuf,
     /// Flink's home inside PyFlink.
     pub flink_home: PathBuf,
+    /// What `python3` is on the machines: the interpreter that has PyFlink, or one that has not.
+    pub machine_python: PathBuf,
+    /// Flink's folder `opt`.
+    pub flink_opt: PathBuf,
     /// Where these parts lie, and those that only some jobs need will.
     cache: Cache,
 }
@@ -87,7 +92,9 @@ impl Parts {
             yarn_jars: jars_in(&yarn.join("lib"))?,
             gcs_connector: find_one(&gcs.join("lib"), "gcs-connector")?,
             flink: image.flink,
+            machine_python: python.clone(),
             python,
+            flink_opt: flink_home.join("opt"),
             flink_home,
             prerequisites,
             cache,
@@ -106,9 +113,28 @@ impl Parts {
         let (python, flink_home) = inside(&made)?;
         Ok(Self {
             flink: image.flink,
+            machine_python: python.clone(),
             python,
+            flink_opt: flink_home.join("opt"),
             flink_home,
             ..self.clone()
+        })
+    }
+
+    /// The same for machines whose own Python has no PyFlink, made in a folder of the cluster.
+    ///
+    /// Flink's folder `opt` then has what its distribution has: the archives by which a program without Python functions may
+    /// run all the same.
+    pub(crate) async fn bare(self, folder: &Path) -> Result<Self, SandboxError> {
+        let target = folder.display().to_string();
+        let variables = BTreeMap::new();
+        let arguments = ["-c", BARE_PYTHON, &target];
+        let part = PartName::PyFlink;
+        run(part, folder, &self.python, &arguments, &variables).await?;
+        Ok(Self {
+            machine_python: folder.join("python/bin/python"),
+            flink_opt: folder.join("flink-opt"),
+            ..self
         })
     }
 

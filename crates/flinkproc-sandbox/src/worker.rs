@@ -21,9 +21,10 @@ use crate::parts::{Parts, last_lines};
 
 const SCRIPT: &str = include_str!("../recipes/worker.sh");
 const SHELL: &str = "/bin/sh";
-/// Folders of the cluster that a worker has in common with the master.
-const SHARED: [&str; 6] = [
+/// Folders of the cluster that a worker has in common with the master, as far as they are there.
+const SHARED: [&str; 7] = [
     "bin",
+    "python",
     "flink-conf",
     "hadoop-conf",
     "app-log",
@@ -95,7 +96,7 @@ impl Isolation {
         keeps.push(layout.at(&format!("node-{node}")));
         keeps.push(parts.folder().to_owned());
         keeps.push(parts.prerequisites.java_home.clone());
-        keeps.extend(python_home(&parts.python));
+        keeps.extend(python_home(&parts.machine_python));
         let covers = covers(&[
             PathBuf::from("/tmp"),
             "/var/tmp".into(),

@@ -61,7 +61,7 @@ pub(super) async fn command(setting: &Setting<'_>) -> Result<Command, SandboxErr
     }
     arguments.push(main.display().to_string());
     arguments.extend(job.args);
-    let python = setting.parts.python.display().to_string();
+    let python = setting.parts.machine_python.display().to_string();
     let ip = setting.layout.ip.to_string();
     let mut variables = setting.variables();
     variables.retain(|(name, _)| !["HADOOP_CONF_DIR", "YARN_CONF_DIR"].contains(name));

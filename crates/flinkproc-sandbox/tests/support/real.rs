@@ -39,6 +39,8 @@ pub(crate) struct Real {
     pub(crate) machines: Machines,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) user: String,
+    /// An interpreter that has PyFlink 1.20, whatever the machines have.
+    pub(crate) python: PathBuf,
     storage: gcs_emulator::Emulator,
     began: Instant,
 }
@@ -63,6 +65,7 @@ impl Real {
         let parts = Parts::ensure(&environment, clock.clone(), progress.clone())
             .await
             .expect("parts");
+        let python = parts.python.clone();
         let storage = gcs_emulator::Emulator::start(gcs_emulator::Options::new(
             folder.path().join("storage"),
         ))
@@ -88,6 +91,7 @@ impl Real {
             machines,
             folder,
             user: environment.user,
+            python,
             storage,
             began,
         }
