@@ -1,14 +1,21 @@
-//! Reads what the launcher's door answers.
+//! Reads what the launcher answers: at its door, and in the bucket.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flinkproc_flink_cli::{application_ids, job_ids};
+use flinkproc_plan::launcher::LauncherAction;
 use flinkproc_ssh::Output;
 
 use crate::error::SubmitError;
-use crate::method::{LauncherExit, Observation, RunState};
+use crate::method::{Acted, JobAction, LauncherExit, Observation, RunState};
 
 const ANSWER: &[u8] = b"flinkproc-answer ";
 const RUN: &[u8] = b"flinkproc-run 1 ";
+const ACT: &[u8] = b"flinkproc-act 1 ";
+
+/// What precedes a savepoint's path in the output of `flink savepoint` and `flink stop` (1.12 to 2.2).
+const SAVEPOINT: &str = "Savepoint completed. Path: ";
 
 /// What the door says to `start`, `cancel` and `fence`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +81,74 @@ pub(crate) fn observation(output: &Output) -> Result<Observation, SubmitError> {
     })
 }
 
-fn launcher_exit(text: &[u8]) -> Result<LauncherExit, SubmitError> {
+impl From<&JobAction> for LauncherAction {
+    fn from(action: &JobAction) -> Self {
+        match action.clone() {
+            JobAction::Savepoint { job, directory } => Self::Savepoint { job, directory },
+            JobAction::Stop {
+                job,
+                directory,
+                drain,
+            } => Self::Stop {
+                job,
+                directory,
+                drain,
+            },
+            JobAction::Cancel { job } => Self::Cancel { job },
+        }
+    }
+}
+
+/// What the door says to `act`; nothing when it says a word instead.
+pub(crate) fn acted_at_the_door(output: &Output) -> Result<Option<Acted>, SubmitError> {
+    let Some((line, at)) = line_after(&output.stdout, ACT) else {
+        return Ok(None);
+    };
+    let line = String::from_utf8_lossy(line);
+    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let said = output.stdout.slice(at..);
+    match numbers.as_slice() {
+        [status, size] if *size <= said.len() => {
+            let status = u8::try_from(*status).unwrap_or(u8::MAX);
+            Ok(Some(acted(status, said.slice(..*size))))
+        }
+        _ => Err(garbled(format!("it broke off after `{line}`"))),
+    }
+}
+
+/// What an action's answer in the bucket says (`flinkproc_plan::launcher::action_bootstrap` writes it).
+pub(crate) fn acted_in_the_bucket(answer: &[u8]) -> Result<Acted, SubmitError> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        status: Option<u8>,
+        said: String,
+        refused: Option<String>,
+    }
+    let answer: Answer = serde_json::from_slice(answer)
+        .map_err(|error| garbled(format!("an action's answer is no JSON: {error}")))?;
+    if let Some(problem) = answer.refused {
+        let action = "act on";
+        return Err(SubmitError::Refused { action, problem });
+    }
+    let said = STANDARD
+        .decode(&answer.said)
+        .map_err(|error| garbled(format!("an action's answer is no base64: {error}")))?;
+    Ok(acted(answer.status.unwrap_or(u8::MAX), said.into()))
+}
+
+fn acted(status: u8, said: Bytes) -> Acted {
+    let text = String::from_utf8_lossy(&said);
+    let savepoint = text.lines().find_map(|line| line.split_once(SAVEPOINT));
+    let savepoint = savepoint.map(|(_, path)| path.trim().to_owned());
+    Acted {
+        status,
+        savepoint,
+        said,
+    }
+}
+
+/// What the launcher's last word says.
+pub(crate) fn launcher_exit(text: &[u8]) -> Result<LauncherExit, SubmitError> {
     serde_json::from_slice(text)
         .map_err(|error| garbled(format!("its exit file is no JSON: {error}")))
 }

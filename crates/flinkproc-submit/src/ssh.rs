@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flinkproc_core::Span;
 use flinkproc_plan::JobPlan;
-use flinkproc_plan::launcher::{DOOR, LaunchBundle};
+use flinkproc_plan::launcher::{DOOR, LaunchBundle, LauncherAction};
 use flinkproc_ssh::{Output, RemoteCommand, RemoteShell};
 
 use crate::answer::{self, Word};
@@ -122,10 +122,20 @@ impl SubmissionMethod for SshMethod {
         self.tell(run, "fence", door(run, "fence")).await
     }
 
-    async fn act(&self, _run: &RunRef, _action: &JobAction) -> Result<Acted, SubmitError> {
+    async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError> {
+        let words = LauncherAction::from(action).words()?;
+        let command = door(run, "act").args(words);
+        let output = self.ask("act on", command).await?;
+        if let Some(acted) = answer::acted_at_the_door(&output)? {
+            return Ok(acted);
+        }
+        let problem = answer::last_line(&output.stderr);
+        // It is refused, or says something else that is no answer to an action.
+        let word = answer::word(&output)?;
+        tracing::debug!(tag = run.tag(), ?word, problem, "nothing was done");
         Err(SubmitError::Refused {
-            action: "act",
-            problem: "the launcher takes no actions yet".to_owned(),
+            action: "act on",
+            problem,
         })
     }
 }

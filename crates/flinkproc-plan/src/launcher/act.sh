@@ -2,9 +2,7 @@
 # --- acting on the Flink jobs of this attempt, by Flink's own client ---
 
 act() {
-  local wanted=$1 words
-  mapfile -d '' -t words
-  if command_for "$wanted" "${words[@]}"; then
+  if command_for "$@"; then
     printf 'flinkproc-act 1 %d %d\n' "$acted" "$(stat --format %s "$said")"
     cat -- "$said"
     rm -f -- "$said"
@@ -17,29 +15,35 @@ act() {
 
 # In a folder of its own, perhaps on another day and as another user: what it knows it has from YARN and from the bucket.
 act_alone() {
-  local wanted place words status=refused
-  { read -rd '' wanted; read -rd '' place; } <job/action
-  mapfile -d '' -t words <job/action-argv
+  local action status=refused
+  mapfile -d '' -t action <job/action
   if [[ -n $bucket && ! -e ids ]]; then cluster download "$bucket" "${prefix}ids" ids 2>/dev/null || :; fi
   : >>err
-  if command_for "$wanted" "${words[@]}"; then
+  if command_for "${action[@]:0:3}"; then
     status=$acted
     cat -- "$said"
   else
     printf '%s\n' "$refusal" | tee "$said" >&2
   fi
-  cluster answer "$bucket" "$prefix" "$place" "$status" "$said" || exit 74
+  cluster answer "$bucket" "$prefix" "${action[3]}" "$status" "$said" || exit 74
   rm -f -- "$said"
 }
 
-# Runs `flink` with these words for the wanted job, or the only one: `acted` is its exit status, the file `said` what it
+# Does this (`savepoint`, `stop`, `drain`, `cancel`) to the wanted job, or the only one, into this folder: `acted` is its exit status, the file `said` what it
 # said; or else nothing was done, and `refusal` says why.
 command_for() {
-  local wanted=$1 application jobs index
-  shift
+  local line=$1 wanted=$2 folder=$3 application jobs word words=()
   said=$(mktemp "$run/said.XXXXXXXX")
   refusal=
-  local words=("$@")
+  if [[ -n $folder ]]; then line+=-to; fi
+  while read -rd '' word; do
+    if [[ -z $word ]]; then
+      if [[ ${words[0]} == "$line" ]]; then break; fi
+      words=()
+    else
+      words+=("$word")
+    fi
+  done <job/acts
   if [[ $mode == session ]]; then
     application=$(session_application) || :
   else
@@ -60,10 +64,10 @@ command_for() {
   flink=$(command -v flink || command -v /usr/lib/flink/bin/flink) || { refusal='there is no flink command on this machine'; return 1; }
   unset PYTHONHOME
   export_classpath
-  for index in "${!words[@]}"; do
-    words[index]=${words[index]//$'\003'/"$application"}
-    words[index]=${words[index]//$'\004'/"$wanted"}
-  done
+  words=("${words[@]:1}")
+  words=("${words[@]//$'\003'/"$application"}")
+  words=("${words[@]//$'\004'/"$wanted"}")
+  words=("${words[@]//$'\005'/"$folder"}")
   acted=0
   "$flink" "${words[@]}" </dev/null >"$said" 2>&1 || acted=$?
 }

@@ -8,7 +8,7 @@ use flinkproc_flink_cli::{CancelSettings, ClusterTarget, SavepointSettings, Stop
 use super::bootstrap::{BootstrapRun, carried};
 use super::data::zero_ended;
 use super::error::LauncherError;
-use super::flink::{JOB, SESSION};
+use super::flink::{FOLDER, JOB, SESSION};
 use super::{LaunchBundle, tar};
 use crate::plan::JobPlan;
 
@@ -50,29 +50,62 @@ impl LauncherAction {
     }
 }
 
-/// The arguments of `flink` for an action, with the launcher's signs where the application and the job come in; each word
-/// is ended by NUL.
-///
-/// # Errors
-/// When this Flink cannot do it, or would misread the folder.
-pub fn action_argv(job: &JobPlan, action: &LauncherAction) -> Result<Vec<u8>, LauncherError> {
-    let target = ClusterTarget::new(job.mode, SESSION);
-    let words = match action {
-        LauncherAction::Savepoint { directory, .. } => {
-            let mut settings = SavepointSettings::new(target, JOB);
-            settings.directory.clone_from(directory);
-            settings.argv(job.flink)?
+impl LauncherAction {
+    /// What [`DOOR`](super::DOOR) takes behind `act`: the kind, the job or nothing, the folder or nothing.
+    ///
+    /// # Errors
+    /// When Flink would misread the folder.
+    pub fn words(&self) -> Result<[String; 3], LauncherError> {
+        let (kind, directory) = match self {
+            Self::Savepoint { directory, .. } => ("savepoint", directory.as_deref()),
+            Self::Stop {
+                directory,
+                drain: false,
+                ..
+            } => ("stop", directory.as_deref()),
+            Self::Stop { directory, .. } => ("drain", directory.as_deref()),
+            Self::Cancel { .. } => ("cancel", None),
+        };
+        if let Some(folder) = directory
+            && (folder.is_empty() || folder.starts_with('-') || folder.contains(char::is_control))
+        {
+            let problem = "a savepoint's folder is not empty, begins with no `-` and holds no control character";
+            return Err(LauncherError::Unfit { problem });
         }
-        LauncherAction::Stop {
-            directory, drain, ..
-        } => {
-            let mut settings = StopSettings::new(target, JOB);
-            settings.directory.clone_from(directory);
-            settings.drain = *drain;
-            settings.argv(job.flink)?
+        let job = self.job().map(ToString::to_string).unwrap_or_default();
+        let directory = directory.unwrap_or_default().to_owned();
+        Ok([kind.to_owned(), job, directory])
+    }
+}
+
+/// The arguments of `flink` for every action, each behind its name and ended by an empty word; the launcher puts the
+/// application, the job and the folder in.
+pub(super) fn action_lines(job: &JobPlan) -> Result<Vec<u8>, LauncherError> {
+    let mut words = Vec::new();
+    for (name, directory) in [("", None), ("-to", Some(FOLDER.to_string()))] {
+        let target = || ClusterTarget::new(job.mode, SESSION);
+        let mut savepoint = SavepointSettings::new(target(), JOB);
+        savepoint.directory.clone_from(&directory);
+        let mut stop = StopSettings::new(target(), JOB);
+        stop.directory.clone_from(&directory);
+        let drain = stop.clone().drain();
+        let mut lines = vec![
+            ("savepoint", savepoint.argv(job.flink)?),
+            ("stop", stop.argv(job.flink)?),
+            ("drain", drain.argv(job.flink)?),
+        ];
+        if directory.is_none() {
+            lines.push((
+                "cancel",
+                CancelSettings::new(target(), JOB).argv(job.flink)?,
+            ));
         }
-        LauncherAction::Cancel { .. } => CancelSettings::new(target, JOB).argv(job.flink)?,
-    };
+        for (kind, argv) in lines {
+            words.push(format!("{kind}{name}"));
+            words.extend(argv);
+            words.push(String::new());
+        }
+    }
     Ok(zero_ended(words))
 }
 
@@ -83,7 +116,7 @@ pub fn action_argv(job: &JobPlan, action: &LauncherAction) -> Result<Vec<u8>, La
 /// The script exits with 0 as soon as that is written, and with 74 when it could not be.
 ///
 /// # Errors
-/// As [`LaunchBundle::new`] and [`action_argv`].
+/// As [`LaunchBundle::new`] and [`LauncherAction::words`].
 pub fn action_bootstrap(
     job: &JobPlan,
     run: &BootstrapRun,
@@ -92,10 +125,9 @@ pub fn action_bootstrap(
 ) -> Result<String, LauncherError> {
     let tag = format!("flinkproc-{}-{}", run.deployment, run.attempt);
     let bundle = LaunchBundle::new(job, &tag)?;
-    let argv = action_argv(job, action)?;
-    let wanted = action.job().map(ToString::to_string).unwrap_or_default();
-    let asked = zero_ended([wanted, answer_object.to_owned()]);
-    let more = [("action-argv", argv), ("action", asked)];
+    let [kind, wanted, directory] = action.words()?;
+    let asked = zero_ended([kind, wanted, directory, answer_object.to_owned()]);
+    let more = [("action", asked)];
     let mut files: Vec<tar::Entry<'_>> = bundle.entries().collect();
     for (name, content) in &more {
         files.push(tar::Entry {

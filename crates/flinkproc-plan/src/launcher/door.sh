@@ -72,7 +72,7 @@ cancel)
 act)
   own "$1"
   [ -e "$run/started" ] || refuse 'the attempt was not started here'
-  exec bash "$run/job/launch.sh" act "$4"
+  exec bash "$run/job/launch.sh" act "$4" "$5" "$6"
   ;;
 observe)
   if [ ! -e "$run/started" ]; then

@@ -16,6 +16,8 @@ pub(super) const PYTHON: char = '\u{2}';
 pub(super) const SESSION: char = '\u{3}';
 /// Stands for the Flink job of an action until the launcher knows it.
 pub(super) const JOB: char = '\u{4}';
+/// Stands for the folder of an action's savepoint.
+pub(super) const FOLDER: char = '\u{5}';
 
 /// The interpreter inside a shipped environment, where Flink has unpacked it.
 const SHIPPED: &str = "env/bin/python";
@@ -174,7 +176,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 fn check_placeholders(job: &JobPlan) -> Result<(), LauncherError> {
-    let placeholders = [HERE, PYTHON, SESSION, JOB];
+    let placeholders = [HERE, PYTHON, SESSION, JOB, FOLDER];
     let nothing = BTreeMap::new();
     let session = job
         .session

@@ -5,8 +5,8 @@
 #   launch.sh attend                       the same, in the foreground
 #   launch.sh observe OUT ERR PATIENCE     says how it stands, and what it said from these offsets on
 #   launch.sh cancel                       ends it: Flink's client, then the YARN applications of its tag
-#   launch.sh act JOB                      runs the Flink command on standard input for a job of it
-#   launch.sh act-alone                    the same for a command beside this file; the answer goes to the bucket
+#   launch.sh act KIND JOB FOLDER          has Flink's client do something to a job of it
+#   launch.sh act-alone                    the same, as the file `action` says; the answer goes to the bucket
 #
 # Everything that varies lies beside this file as data and is never read as shell text. Works with bash 4.4 and later.
 set -euo pipefail
