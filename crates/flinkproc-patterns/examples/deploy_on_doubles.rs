@@ -113,6 +113,7 @@ fn doubles() -> Result<Clients, Box<dyn Error>> {
         connect: Arc::new(ScriptedConnector::new(shell)),
         yarn: Arc::new(move |_, _| Arc::clone(&yarn) as Arc<dyn YarnApi>),
         flink: Arc::new(move |_, _, _| Arc::clone(&flink)),
+        environments: BTreeMap::new(),
         methods: BTreeMap::new(),
         clock,
     };
@@ -156,6 +157,8 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             mirror: None,
+            classpaths: Vec::new(),
+            unresolved: Vec::new(),
             name: "hello".to_owned(),
             flink: "1.20.5".parse()?,
             mode: YarnMode::PerJob,

@@ -1,17 +1,25 @@
-//! Cancelling what still runs: Flink's client through the launcher, then YARN, each for a limited time, and what of it worked.
+//! Cancelling what still runs: Flink's client through the launcher, then YARN, or the Flink jobs of a session, each for a limited
+//! time, and what of it worked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_core::Attempt;
+use flinkproc_core::{Attempt, FlinkJobId, Span, YarnApplicationId};
+use flinkproc_plan::SessionLifetime;
+use flinkproc_ssh::RemoteCommand;
+use flinkproc_submit::{JobAction, RunState};
 use futures::FutureExt;
 
+use crate::actions::last_words;
+use crate::error::RunError;
 use crate::outcome::Ending;
 use crate::run::{Run, lock};
 use crate::verdict::{ApplicationWord, YarnWord};
 
 /// How long reaching the master, and each call to it, may take on the way out.
 const CALL: Duration = Duration::from_secs(30);
+/// How long the launcher may take to end everything and write that it did, where it alone can: it saves the logs before.
+const LEAVING: Duration = Duration::from_secs(90);
 /// How long the applications may take to end once they were told to.
 const DYING: Duration = Duration::from_secs(20);
 
@@ -26,6 +34,11 @@ impl Run {
         match &progress.evidence {
             None => true,
             Some(evidence) => match &evidence.yarn {
+                // A session outlives its jobs: theirs is the word that counts.
+                YarnWord::Applications(known) if self.is_session() => {
+                    known.iter().any(|one| !one.state.is_terminal())
+                        && evidence.flink.iter().any(|job| !job.state.is_terminal())
+                }
                 YarnWord::Applications(known) => known
                     .iter()
                     .any(|one: &ApplicationWord| !one.state.is_terminal()),
@@ -58,7 +71,145 @@ impl Run {
                     Err(why),
                 );
             }
-            self.kill_applications(one.attempt).await;
+            match (self.enters(), self.is_session()) {
+                (false, _) => self.await_launcher(one.attempt).await,
+                (true, true) => self.cancel_jobs(one.attempt).await,
+                (true, false) => self.kill_applications(one.attempt).await,
+            }
+        }
+    }
+
+    /// Waits until the launcher, which was told to end everything, says that it did: nobody else can.
+    async fn await_launcher(self: &Arc<Self>, attempt: Attempt) {
+        let began = self.now();
+        let mut pause = Duration::from_millis(250);
+        let done = loop {
+            let look = async {
+                let saved = self.open_output(attempt).await?;
+                let seen = self.observe(attempt, &saved, Span::from_secs(0)).await?;
+                self.note_ids(&seen);
+                if let Some(sighting) = &seen.sighting {
+                    self.take_sighting(sighting);
+                }
+                Ok(seen)
+            };
+            match self.limited(look).await {
+                Ok(seen) if seen.state != RunState::Running => break Ok(()),
+                Ok(_) if self.past(began, LEAVING) => {
+                    break Err("the launcher has not said that it ended".to_owned());
+                }
+                Err(why) if self.past(began, LEAVING) => break Err(why),
+                _ => {}
+            }
+            self.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        };
+        if let Err(why) = done {
+            self.ended(format!("see attempt {attempt} end"), Err(why));
+        }
+        let sightings = lock(&self.sightings);
+        let alive: Vec<String> = if self.is_session() {
+            let running = sightings
+                .jobs
+                .iter()
+                .filter(|(_, state)| !state.is_terminal());
+            running.map(|(id, _)| format!("Flink job {id}")).collect()
+        } else {
+            let known = sightings.applications.values().flatten();
+            let alive = known.filter(|one| !one.state.is_terminal());
+            alive
+                .map(|one| format!("YARN application {}", one.id))
+                .collect()
+        };
+        drop(sightings);
+        for what in alive {
+            let why = "the launcher saw it run when it looked last".to_owned();
+            self.ended(format!("see {what} end"), Err(why));
+        }
+    }
+
+    /// Cancels the Flink jobs of an attempt that do not end by themselves. Their session goes on, unless this deployment
+    /// started it for itself.
+    async fn cancel_jobs(self: &Arc<Self>, attempt: Attempt) {
+        let began = self.now();
+        let mut pause = Duration::from_millis(100);
+        let mut told: Vec<FlinkJobId> = Vec::new();
+        loop {
+            let jobs = match self.limited(self.ask_flink(attempt)).await {
+                Ok(jobs) => jobs,
+                Err(why) => {
+                    self.ended("ask the session what still runs", Err(why));
+                    break;
+                }
+            };
+            let alive: Vec<FlinkJobId> = jobs
+                .into_iter()
+                .filter(|(_, job)| !job.is_over())
+                .map(|(id, _)| id)
+                .collect();
+            if alive.is_empty() {
+                break;
+            }
+            // The launcher has a moment to end its jobs in good order first.
+            if self.past(began, DYING / 4) {
+                for id in &alive {
+                    if told.contains(id) {
+                        continue;
+                    }
+                    told.push(id.clone());
+                    let result = self.limited(self.cancel_job_of(attempt, id)).await;
+                    self.ended(format!("cancel Flink job {id}"), result);
+                }
+            }
+            if self.past(began, DYING) {
+                for id in alive {
+                    let why = "it still runs in its session".to_owned();
+                    self.ended(format!("see Flink job {id} end"), Err(why));
+                }
+                break;
+            }
+            self.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        self.end_own_session(attempt).await;
+    }
+
+    async fn cancel_job_of(
+        self: &Arc<Self>,
+        attempt: Attempt,
+        id: &FlinkJobId,
+    ) -> Result<(), RunError> {
+        let action = JobAction::Cancel {
+            job: Some(id.clone()),
+        };
+        let site = self.site().await?;
+        let acted = site.method.act(&self.run_ref(attempt), &action).await?;
+        if acted.status == 0 {
+            return Ok(());
+        }
+        Err(RunError::ActionFailed {
+            action: "cancel",
+            status: acted.status,
+            said: last_words(&acted.said),
+        })
+    }
+
+    /// Ends the session of an attempt if this deployment started it and wants it gone; never one that it found.
+    async fn end_own_session(self: &Arc<Self>, attempt: Attempt) {
+        let wanted = self.plan.job.session.as_ref();
+        if !wanted.is_some_and(|session| session.lifetime == SessionLifetime::Deployment) {
+            return;
+        }
+        let applications = match self.limited(self.ask_yarn(attempt)).await {
+            Ok(applications) => applications,
+            Err(why) => return self.ended("ask YARN for the session", Err(why)),
+        };
+        let ours = applications
+            .iter()
+            .filter(|one| !one.is_over() && self.started_it(one));
+        for one in ours {
+            let result = self.limited(self.kill(&one.word.id)).await;
+            self.ended(format!("end the session {}", one.word.id), result);
         }
     }
 
@@ -72,9 +223,10 @@ impl Run {
                 Ok(applications) => applications,
                 Err(why) => return self.ended("ask YARN what still runs", Err(why)),
             };
-            let alive: Vec<_> = applications
+            let alive: Vec<ApplicationWord> = applications
                 .into_iter()
-                .filter(|one| !one.state.is_terminal())
+                .filter(|one| !one.is_over())
+                .map(|one| one.word)
                 .collect();
             if alive.is_empty() {
                 return;
@@ -85,11 +237,7 @@ impl Run {
                     if killed.contains(&one.id) {
                         continue;
                     }
-                    let kill = async {
-                        let site = self.site().await?;
-                        Ok(site.yarn.kill(&one.id).await?)
-                    };
-                    let result = self.limited(kill).await;
+                    let result = self.limited(self.kill(&one.id)).await;
                     self.ended(format!("kill YARN application {}", one.id), result);
                     killed.push(one.id.clone());
                 }
@@ -103,6 +251,23 @@ impl Run {
             }
             self.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// Kills an application: by YARN's REST interface, which on some clusters lets nobody do so, else by its own client.
+    pub(crate) async fn kill(self: &Arc<Self>, id: &YarnApplicationId) -> Result<(), RunError> {
+        let site = self.site().await?;
+        let Some(master) = &site.master else {
+            return Err(RunError::NobodyEnters);
+        };
+        let Err(refused) = master.yarn.kill(id).await else {
+            return Ok(());
+        };
+        let command = RemoteCommand::new("yarn").args(["application", "-kill", id.as_str()]);
+        let output = master.shell.run(&command).await?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(refused.into()),
         }
     }
 

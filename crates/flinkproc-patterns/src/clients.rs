@@ -7,6 +7,7 @@ use std::sync::Arc;
 use flinkproc_compute::Gatekeeper;
 use flinkproc_core::{Clock, ClusterRef, GcsUri, YarnApplicationId};
 use flinkproc_dataproc::{ClusterApi, JobApi};
+use flinkproc_env::EnvironmentBuilder;
 use flinkproc_rest::{FlinkApi, Route, YarnApi};
 use flinkproc_ssh::{Connect, RemoteShell};
 use flinkproc_staging::Staging;
@@ -55,6 +56,8 @@ pub struct Clients {
     pub yarn: OpenYarn,
     /// Flink.
     pub flink: OpenFlink,
+    /// Those who build Python environments, by the name that a spec chooses them by: `auto`, `local`, `uv`.
+    pub environments: BTreeMap<String, Arc<dyn EnvironmentBuilder>>,
     /// The submission methods by name.
     pub methods: BTreeMap<String, OpenMethod>,
     /// Time. Sleeps must run side by side: a clock that jumps whenever anybody sleeps would end every deployment at once.
@@ -62,6 +65,14 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Adds a builder of Python environments under its own name.
+    #[must_use]
+    pub fn with_environments(mut self, builder: impl EnvironmentBuilder + 'static) -> Self {
+        let name = builder.name().to_owned();
+        self.environments.insert(name, Arc::new(builder));
+        self
+    }
+
     /// Adds a submission method under its name.
     #[must_use]
     pub fn with_method(
@@ -84,6 +95,7 @@ impl fmt::Debug for Clients {
             .field("staging", &self.staging)
             .field("gate", &self.gate)
             .field("connect", &self.connect)
+            .field("environments", &self.environments.keys())
             .field("methods", &self.methods.keys())
             .finish_non_exhaustive()
     }

@@ -82,6 +82,15 @@ pub enum EventKind {
         /// Whether it was written now, or was there already.
         written: bool,
     },
+    /// The Python that the job brings along has come further.
+    Environment {
+        /// `building`, `uploading` or `there`.
+        doing: String,
+        /// SHA-256 of the lock that says what is in it.
+        lock: String,
+        /// Its size in bytes, once it is known.
+        size: Option<u64>,
+    },
     /// The cluster has come to another state.
     Cluster {
         /// Which.

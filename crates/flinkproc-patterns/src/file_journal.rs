@@ -124,6 +124,8 @@ fn append(directory: &Path, mut line: Vec<u8>, durable: bool) -> Result<(), Jour
         .mode(0o600)
         .open(&path)
         .map_err(io_error(&path, "opened"))?;
+    // An action on a job writes its lines beside the process that carries the deployment out.
+    file.lock().map_err(io_error(&path, "locked"))?;
     cut_torn_tail(&mut file).map_err(io_error(&path, "mended"))?;
     line.push(b'\n');
     file.write_all(&line).map_err(io_error(&path, "written"))?;

@@ -24,7 +24,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// Adds a record; an intent is durable when this returns, an [`Entry::Done`] with the next record at the latest.
     ///
     /// Not idempotent. If the answer is lost, the record may be there; every record may safely be there twice.
-    /// Only the holder of the deployment's scope may call it.
+    /// Only the holder of the deployment's scope may call it, but for what an action on its job writes down; two processes may
+    /// do so at once, and no record is torn by the other.
     async fn append(&self, id: &DeploymentId, record: &Record) -> Result<(), JournalError>;
 
     /// Reads a deployment's records in order; none for an unknown deployment. Idempotent.

@@ -24,6 +24,7 @@
 //! `results`; `ending` (the way out), [`verdict`] and [`cause`] (how the job ended and why), [`outcome`], [`events`],
 //! [`admission`] (run keys), [`status`] (what is known of deployments), [`forward_route`] (into the cluster's network), [`error`].
 
+pub mod actions;
 pub mod admission;
 mod cancel;
 pub mod cause;
@@ -31,10 +32,12 @@ pub mod clients;
 mod cluster;
 pub mod deployment;
 mod ending;
+mod environment;
 pub mod error;
 pub mod events;
 mod file_journal;
 pub mod forward_route;
+mod hearing;
 pub mod journal;
 mod logs;
 mod memory_journal;
@@ -44,6 +47,8 @@ mod output;
 mod progress;
 mod results;
 mod run;
+pub mod sessions;
+mod sightings;
 mod site;
 mod stage;
 pub mod status;
@@ -54,6 +59,7 @@ pub mod verdict;
 mod watch;
 mod way;
 
+pub use actions::{ActionDone, JobSeen};
 pub use admission::{Admission, admit};
 pub use cause::{Cause, CauseKind, find_cause};
 pub use clients::{Clients, OpenFlink, OpenMethod, OpenYarn, Reachable};
@@ -66,6 +72,7 @@ pub use journal::{Entry, Hold, Journal, JournalError, Record, Scope};
 pub use memory_journal::MemoryJournal;
 pub use options::Options;
 pub use outcome::{Conclusion, Ending, EndingStep, Outcome, Phase, Remainder, ResultObject};
+pub use sessions::{SessionFound, SessionPlace, SessionStarted};
 pub use status::{DeploymentStatus, LabelledCluster, labelled_clusters};
-pub use step::{ClusterFacts, Failure, GateKey, Intent, Output, Step};
-pub use verdict::{ApplicationWord, Evidence, FlinkWord, LauncherWord, Verdict, YarnWord};
+pub use step::{ClusterFacts, Failure, GateKey, Intent, Output, ProvidedEnvironment, Step};
+pub use verdict::{ApplicationWord, Evidence, FlinkWord, LauncherWord, Verdict, Witness, YarnWord};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::journal::{Entry, Record};
 use crate::outcome::{Ending, Outcome};
-use crate::step::{ClusterFacts, Failure, GateKey, Intent, Output};
+use crate::step::{ClusterFacts, Failure, GateKey, Intent, Output, ProvidedEnvironment};
 use crate::verdict::Evidence;
 
 /// How far a deployment has come.
@@ -19,12 +19,15 @@ pub(crate) struct Progress {
     pub(crate) began: Option<Timestamp>,
     pub(crate) bucket: bool,
     pub(crate) staged: bool,
+    pub(crate) environment: Option<ProvidedEnvironment>,
     /// Every cluster that was begun, in order; all but the last are broken.
     pub(crate) clusters: Vec<ClusterTry>,
     /// The keys that were let in and not yet taken out.
     pub(crate) keys: Vec<(MachineRef, GateKey)>,
     /// Every attempt to run the job.
     pub(crate) runs: Vec<RunTry>,
+    /// How many actions on the job were begun.
+    pub(crate) actions: u32,
     pub(crate) evidence: Option<Evidence>,
     /// The first failure.
     pub(crate) failure: Option<Failure>,
@@ -87,7 +90,8 @@ impl Progress {
 
     fn started(&mut self, intent: &Intent, at: Timestamp) {
         match intent {
-            Intent::CheckBucket | Intent::Stage | Intent::Watch => {}
+            Intent::CheckBucket | Intent::Stage | Intent::Environment { .. } | Intent::Watch => {}
+            Intent::Act { number, .. } => self.actions = self.actions.max(*number),
             Intent::CreateCluster {
                 cluster,
                 request,
@@ -136,6 +140,7 @@ impl Progress {
         match output {
             Output::CheckBucket => self.bucket = true,
             Output::Stage { .. } => self.staged = true,
+            Output::Environment(provided) => self.environment = Some(provided.clone()),
             Output::CreateStarted { cluster, operation } => {
                 if let Some(one) = self.cluster_try(cluster) {
                     one.operation = Some(operation.clone());
@@ -172,7 +177,7 @@ impl Progress {
                 }
             }
             Output::FetchResult => self.fetched = true,
-            Output::Enter | Output::Cancel => {}
+            Output::Enter | Output::Act { .. } | Output::Cancel => {}
         }
     }
 

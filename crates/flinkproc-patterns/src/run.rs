@@ -8,7 +8,7 @@ use flinkproc_core::{Explain, FailureKind, RequestId, RetryHint};
 use flinkproc_plan::Plan;
 use flinkproc_ssh::EphemeralKey;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::clients::Clients;
@@ -18,9 +18,9 @@ use crate::journal::{Entry, Journal, Record};
 use crate::options::Options;
 use crate::outcome::{EndingStep, Phase, ResultObject};
 use crate::progress::Progress;
+use crate::sightings::Sightings;
 use crate::site::Site;
 use crate::step::{Failure, Intent, Output, Step};
-use crate::watch::Sightings;
 
 /// How long one call is tried again before its failure stands.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -253,17 +253,29 @@ impl Run {
         if let Some(reached) = last(Step::CheckBucket) {
             return Ok(reached);
         }
-        let stage = self.step(Step::Stage, self.stage());
+        let (texts, texts_there) = oneshot::channel();
+        let (locked, lock_there) = oneshot::channel();
+        let stage = self.step(Step::Stage, self.stage(texts));
+        let environment = self.environment(locked);
         if let Some(reached) = last(Step::Stage) {
-            stage.await?;
+            futures::future::try_join(stage, environment).await?;
             return Ok(reached);
         }
-        let create = self.step(Step::CreateCluster, self.create_cluster());
-        let ((), facts) = futures::future::try_join(stage, create).await?;
+        let create = async {
+            // Whoever fails before telling ends all three.
+            if texts_there.await.is_err() || lock_there.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            self.step(Step::CreateCluster, self.create_cluster()).await
+        };
+        let ((), (), facts) = futures::future::try_join3(stage, environment, create).await?;
         if let Some(reached) = last(Step::CreateCluster) {
             return Ok(reached);
         }
-        self.step(Step::Enter, self.enter(&facts)).await?;
+        // Where nobody enters there is nothing to open.
+        if self.enters() {
+            self.step(Step::Enter, self.enter(&facts)).await?;
+        }
         if let Some(reached) = last(Step::Enter) {
             return Ok(reached);
         }
@@ -273,6 +285,21 @@ impl Run {
         }
         self.step(Step::Watch, self.watch()).await?;
         Ok(last(Step::Watch).unwrap_or(Worked::Finished))
+    }
+
+    /// The step of the Python that the job brings along, where it does; `locked` is told when it is known what goes in, and that
+    /// it can be had.
+    async fn environment(self: &Arc<Self>, locked: oneshot::Sender<()>) -> Result<(), StepFailed> {
+        if self.plan.staging.environment.is_none() {
+            let _ = locked.send(());
+            return Ok(());
+        }
+        self.step(Step::Environment, async {
+            let wanted = self.find_environment().await?;
+            let _ = locked.send(());
+            self.build_environment(wanted).await
+        })
+        .await
     }
 
     /// Tells of a step and takes its time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flinkproc_compute::{AdmittedKey, GateError, Machine};
 use flinkproc_core::{Explain, MachineRef, RetryHint, YarnApplicationId};
-use flinkproc_plan::IdentityPlan;
+use flinkproc_plan::{AccessSpec, IdentityPlan};
 use flinkproc_rest::{FlinkApi, Route, YarnApi};
 use flinkproc_ssh::{EphemeralKey, HostKeyPolicy, Identity, RemoteShell, ShellError, SshTarget};
 use flinkproc_submit::SubmissionMethod;
@@ -26,10 +26,17 @@ const KEY_DELAY: Duration = Duration::from_secs(60);
 /// A key is let in anew when it would expire within this.
 const RENEWAL: Duration = Duration::from_secs(120);
 
-/// An open connection to the master and what is reached through it.
+/// The way to the job: the method that hands it over and looks after it, and the master, where somebody enters it.
+#[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) shell: Arc<dyn RemoteShell>,
     pub(crate) method: Arc<dyn SubmissionMethod>,
+    /// There is none when the plan says that nobody enters: then all goes through Dataproc's Jobs API and the bucket.
+    pub(crate) master: Option<Master>,
+}
+
+/// An open connection to the master and what is reached through it.
+pub(crate) struct Master {
+    pub(crate) shell: Arc<dyn RemoteShell>,
     pub(crate) yarn: Arc<dyn YarnApi>,
     open_flink: OpenFlink,
     route: Arc<dyn Route>,
@@ -37,15 +44,15 @@ pub(crate) struct Site {
     inside: String,
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for Master {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site")
+        f.debug_struct("Master")
             .field("inside", &self.inside)
             .finish_non_exhaustive()
     }
 }
 
-impl Site {
+impl Master {
     /// The JobManager of an application, as YARN's proxy lets it be read.
     pub(crate) fn flink(&self, application: &YarnApplicationId) -> Arc<dyn FlinkApi> {
         (self.open_flink)(Arc::clone(&self.route), &self.inside, application)
@@ -53,6 +60,11 @@ impl Site {
 }
 
 impl Run {
+    /// Whether anybody enters the master; otherwise the Jobs API and the bucket are the only way.
+    pub(crate) fn enters(&self) -> bool {
+        self.plan.ssh.access != AccessSpec::Never
+    }
+
     /// Opens the door and goes in.
     pub(crate) async fn enter(self: &Arc<Self>, facts: &ClusterFacts) -> Result<(), RunError> {
         let mut site = self.site.lock().await;
@@ -80,11 +92,18 @@ impl Run {
 
     /// Forgets a connection that broke; the next [`Run::site`] opens another one.
     pub(crate) async fn disconnected(&self, why: &dyn Explain) {
-        if self.site.lock().await.take().is_some() {
-            self.emit(EventKind::Disconnected {
-                why: why.to_string(),
-            });
+        if self.site.lock().await.take().is_none() {
+            return;
         }
+        let why = why.to_string();
+        self.emit(if self.enters() {
+            EventKind::Disconnected { why }
+        } else {
+            EventKind::Retrying {
+                what: "asking for the job through the Jobs API and the bucket".to_owned(),
+                why,
+            }
+        });
     }
 
     async fn open(self: &Arc<Self>, facts: &ClusterFacts) -> Result<Site, RunError> {
@@ -92,6 +111,21 @@ impl Run {
         let open_method = self.clients.methods.get(name);
         let open_method =
             open_method.ok_or_else(|| RunError::NoSuchMethod { name: name.clone() })?;
+        let master = match self.enters() {
+            true => Some(self.open_master(facts).await?),
+            false => None,
+        };
+        let method = open_method(&Reachable {
+            shell: master.as_ref().map(|master| Arc::clone(&master.shell)),
+            jobs: Arc::clone(&self.clients.jobs),
+            staging: Arc::clone(&self.clients.staging),
+            cluster: facts.cluster.clone(),
+            home: self.plan.staging.home.clone(),
+        })?;
+        Ok(Site { method, master })
+    }
+
+    async fn open_master(self: &Arc<Self>, facts: &ClusterFacts) -> Result<Master, RunError> {
         let machine_ref = facts.machine().ok_or_else(|| RunError::NoMaster {
             cluster: facts.cluster.clone(),
         })?;
@@ -110,20 +144,25 @@ impl Run {
         let inside = machine
             .internal
             .map_or_else(|| machine_ref.instance.clone(), |ip| ip.to_string());
-        Ok(Site {
-            method: open_method(&Reachable {
-                shell: Some(Arc::clone(&shell)),
-                jobs: Arc::clone(&self.clients.jobs),
-                staging: Arc::clone(&self.clients.staging),
-                cluster: facts.cluster.clone(),
-                home: self.plan.staging.home.clone(),
-            })?,
+        Ok(Master {
             yarn: (self.clients.yarn)(Arc::clone(&route), &inside),
             open_flink: Arc::clone(&self.clients.flink),
             shell,
             route,
             inside,
         })
+    }
+
+    /// The open connection to the master, which has to be entered.
+    pub(crate) async fn with_master<T>(
+        self: &Arc<Self>,
+        work: impl AsyncFnOnce(&Master) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let site = self.site().await?;
+        match &site.master {
+            Some(master) => work(master).await,
+            None => Err(RunError::NobodyEnters),
+        }
     }
 
     async fn find_machine(

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flinkproc_plan::UploadPlan;
+use flinkproc_plan::{TextPlan, UploadPlan};
 use flinkproc_staging::{Content, LocalFile, Put, StagingError};
 use futures::{StreamExt, TryStreamExt};
+use tokio::sync::oneshot;
 
 use crate::error::RunError;
 use crate::events::EventKind;
@@ -31,22 +32,47 @@ impl Run {
         self.done(Output::CheckBucket).await
     }
 
-    /// Uploads what is not there yet.
-    pub(crate) async fn stage(self: &Arc<Self>) -> Result<(), RunError> {
+    /// Uploads what is not there yet: first what the making of the cluster needs, which may begin when `ready` is told.
+    pub(crate) async fn stage(
+        self: &Arc<Self>,
+        ready: oneshot::Sender<()>,
+    ) -> Result<(), RunError> {
         if self.look(|progress| progress.staged) {
+            let _ = ready.send(());
             return Ok(());
         }
         self.started(Intent::Stage).await?;
+        let mut texts = Vec::new();
+        for text in &self.plan.staging.texts {
+            texts.push(self.put_text(text).await?);
+        }
+        // Nobody waits for it where the run ends with this step.
+        let _ = ready.send(());
         let uploads = self.plan.staging.uploads.clone().into_iter();
         let puts: Vec<Put> = futures::stream::iter(uploads)
             .map(|upload| Arc::clone(self).put(upload))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
+        let puts = [texts, puts].concat();
         let written = puts.iter().filter(|put| **put == Put::Written).count();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let (written, present) = (count(written), count(puts.len() - written));
         self.done(Output::Stage { written, present }).await
+    }
+
+    async fn put_text(&self, text: &TextPlan) -> Result<Put, RunError> {
+        let staging = &self.clients.staging;
+        let content = Content::Bytes(text.text.clone().into());
+        let what = text.to.to_string();
+        let put = || staging.put_if_absent(&text.to, &content);
+        let put = self.retrying(&what, passing, put).await?;
+        self.emit(EventKind::Staged {
+            uri: text.to.clone(),
+            size: text.text.len() as u64,
+            written: put == Put::Written,
+        });
+        Ok(put)
     }
 
     async fn put(self: Arc<Self>, upload: UploadPlan) -> Result<Put, RunError> {

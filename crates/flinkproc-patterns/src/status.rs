@@ -76,12 +76,13 @@ const fn step_of(intent: &Intent) -> Option<Step> {
     Some(match intent {
         Intent::CheckBucket => Step::CheckBucket,
         Intent::Stage => Step::Stage,
+        Intent::Environment { .. } => Step::Environment,
         Intent::CreateCluster { .. } => Step::CreateCluster,
         Intent::Enter { .. } => Step::Enter,
         Intent::Submit { .. } => Step::Submit,
         Intent::Watch => Step::Watch,
         Intent::DeleteCluster { .. } => Step::DeleteCluster,
-        Intent::End { .. } => return None,
+        Intent::Act { .. } | Intent::End { .. } => return None,
     })
 }
 

@@ -4,10 +4,11 @@ use std::fmt;
 
 use flinkproc_compute::Door;
 use flinkproc_core::{
-    Attempt, ClusterRef, ClusterUuid, ErrorCode, Explain, FailureKind, MachineRef, RequestId, Zone,
-    messages,
+    Attempt, ClusterRef, ClusterUuid, ErrorCode, Explain, FailureKind, GcsUri, MachineRef,
+    RequestId, Zone, messages,
 };
 use flinkproc_dataproc::OperationName;
+use flinkproc_submit::JobAction;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,9 @@ use crate::verdict::Evidence;
 
 /// The steps of an ephemeral batch deployment, in their order.
 ///
-/// [`Step::Stage`] and [`Step::CreateCluster`] run side by side, and so does [`Step::FetchResult`] with the two before it.
+/// [`Step::Stage`], [`Step::Environment`] (where the job brings its Python along; it belongs to what is staged) and
+/// [`Step::CreateCluster`] run side by side, and so does [`Step::FetchResult`] with the two before it. Where the plan says that
+/// nobody enters the master, there is neither [`Step::Enter`] nor [`Step::LeaveMachine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
@@ -24,6 +27,8 @@ pub enum Step {
     CheckBucket,
     /// Upload what the job needs.
     Stage,
+    /// Find the job's Python environment in the bucket, or build it and upload it.
+    Environment,
     /// Make the cluster, or find it.
     CreateCluster,
     /// Let our key in and open the connection to the master.
@@ -46,9 +51,10 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CheckBucket,
         Self::Stage,
+        Self::Environment,
         Self::CreateCluster,
         Self::Enter,
         Self::Submit,
@@ -66,6 +72,7 @@ impl Step {
         match self {
             Self::CheckBucket => "check-bucket",
             Self::Stage => "stage",
+            Self::Environment => "environment",
             Self::CreateCluster => "create-cluster",
             Self::Enter => "enter",
             Self::Submit => "submit",
@@ -119,6 +126,11 @@ pub enum Intent {
     CheckBucket,
     /// Files are uploaded; each is named by the plan.
     Stage,
+    /// The environment of this key is found, or built and uploaded.
+    Environment {
+        /// SHA-256 of what is wanted.
+        key: String,
+    },
     /// A cluster is made under this name with this request id, or found.
     CreateCluster {
         /// The cluster.
@@ -142,6 +154,15 @@ pub enum Intent {
     },
     /// The run is followed.
     Watch,
+    /// Something is done to the job, by somebody who need not be the one that follows it.
+    Act {
+        /// The how manieth action on this deployment, from 1.
+        number: u32,
+        /// Which attempt it is done to.
+        attempt: Attempt,
+        /// What is done.
+        what: JobAction,
+    },
     /// Everything is brought to its end, for this reason.
     End {
         /// The reason.
@@ -201,6 +222,8 @@ pub enum Output {
         /// How many were there already.
         present: u32,
     },
+    /// The environment is in the bucket.
+    Environment(ProvidedEnvironment),
     /// The service took the request for a cluster.
     CreateStarted {
         /// The cluster.
@@ -229,6 +252,15 @@ pub enum Output {
         /// The attempt.
         attempt: Attempt,
     },
+    /// Flink's client has answered to an action.
+    Act {
+        /// Which action.
+        number: u32,
+        /// The client's exit status.
+        status: u8,
+        /// Where the savepoint is, when one was made.
+        savepoint: Option<String>,
+    },
     /// The run has ended, or was lost: this is what was seen of it.
     Watch(Evidence),
     /// What still ran was asked to end.
@@ -247,6 +279,19 @@ pub enum Output {
     },
     /// The result is here.
     FetchResult,
+}
+
+/// A Python environment that lies in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvidedEnvironment {
+    /// Where.
+    pub archive: GcsUri,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether it was built for this deployment; otherwise it was there.
+    pub built: bool,
 }
 
 /// What is needed of a running cluster.

@@ -36,7 +36,7 @@ impl Run {
         let run = Arc::clone(self);
         self.act(async move {
             let this = run.run_ref(attempt);
-            let job = run.plan.job.clone();
+            let job = run.job();
             run.over_connection(move |site| {
                 let (this, job) = (this.clone(), job.clone());
                 async move { site.method.submit(&this, &job).await }.boxed()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_core::{ClusterRef, ClusterUuid, Explain, FailureKind};
+use flinkproc_core::{ClusterRef, ClusterUuid, Explain, FailureKind, MachineRef};
 use flinkproc_dataproc::{ClusterError, ClusterState, wait_gone};
 
 use crate::error::RunError;
@@ -12,8 +12,8 @@ use crate::events::EventKind;
 use crate::journal::Entry;
 use crate::outcome::Remainder;
 use crate::progress::ClusterTry;
-use crate::run::{Run, passing};
-use crate::step::{Intent, Output};
+use crate::run::{Run, lock, passing};
+use crate::step::{GateKey, Intent, Output};
 
 /// How long a deletion may take.
 const DELETION: Duration = Duration::from_secs(900);
@@ -25,9 +25,24 @@ const APPEARING: Duration = Duration::from_secs(60);
 impl Run {
     /// Takes our keys out again; what stays expires by itself.
     pub(crate) async fn leave_machine(self: &Arc<Self>) -> Vec<Remainder> {
+        self.take_out(self.look(|progress| progress.keys.clone()))
+            .await
+    }
+
+    /// Takes the key of this process out; those of others, who may be at work, stay.
+    pub(crate) async fn leave_quietly(self: &Arc<Self>) -> Vec<Remainder> {
+        let own = lock(&self.key)
+            .as_ref()
+            .map(|key| key.public_key().to_owned());
+        let mut keys = self.look(|progress| progress.keys.clone());
+        keys.retain(|(_, key)| own.as_deref() == Some(key.public_key.as_str()));
+        self.take_out(keys).await
+    }
+
+    async fn take_out(self: &Arc<Self>, keys: Vec<(MachineRef, GateKey)>) -> Vec<Remainder> {
         self.site.lock().await.take();
         let mut remains = Vec::new();
-        for (machine, key) in self.look(|progress| progress.keys.clone()) {
+        for (machine, key) in keys {
             let admitted = key.admitted();
             let gate = &self.clients.gate;
             let expel = || gate.expel(&machine, &admitted);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use flinkproc_core::{FailureKind, FlinkJobId, YarnApplicationId};
+use flinkproc_core::{FailureKind, FlinkJobId, YarnApplicationId, YarnMode};
 use flinkproc_rest::flink_values::FlinkJobState;
 use flinkproc_rest::yarn_values::{ApplicationState, FinalStatus};
 use flinkproc_submit::LauncherExit;
@@ -15,8 +15,33 @@ pub struct Evidence {
     pub launcher: LauncherWord,
     /// What YARN said of the applications that carry our tag.
     pub yarn: YarnWord,
-    /// The last seen state of each Flink job.
+    /// The last seen state of each Flink job of this deployment.
     pub flink: Vec<FlinkWord>,
+    /// How Flink ran, which decides whose word counts.
+    #[serde(default = "per_job")]
+    pub mode: YarnMode,
+    /// Who spoke for YARN and Flink.
+    #[serde(default)]
+    pub witness: Witness,
+    /// In a session: that the launcher, before it ended well, has itself waited until Flink said of each of the program's jobs
+    /// that it finished. It does where the session ends with the job, so that nobody can be asked afterwards.
+    #[serde(default)]
+    pub settled: bool,
+}
+
+/// Who spoke for YARN and Flink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Witness {
+    /// They themselves: we asked them.
+    #[default]
+    Services,
+    /// The launcher, which looked at them and wrote down what it saw: nobody enters the master.
+    Launcher,
+}
+
+const fn per_job() -> YarnMode {
+    YarnMode::PerJob
 }
 
 /// What the launcher wrote last.
@@ -67,7 +92,9 @@ pub struct FlinkWord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The program ended with status 0, YARN says `SUCCEEDED`, and no Flink job says otherwise.
+    /// Everybody whose word counts says so. Per job: the program ended with status 0, YARN says `SUCCEEDED`, and no Flink job
+    /// says otherwise. In a session: status 0, and every Flink job of the program is `FINISHED`. As an application: YARN says
+    /// `SUCCEEDED`, and no Flink job says otherwise.
     Succeeded,
     /// The launcher failed before it came to Flink, while it was doing this.
     NotSubmitted {
@@ -146,13 +173,17 @@ impl Evidence {
             launcher: LauncherWord::Unseen,
             yarn: YarnWord::Unseen,
             flink: Vec::new(),
+            mode: YarnMode::PerJob,
+            witness: Witness::Services,
+            settled: false,
         }
     }
 
     /// How the run ended.
     ///
     /// A failure that YARN or Flink saw outweighs everything; then a cancellation; then a failure of the client program alone.
-    /// Success needs the launcher *and* YARN: a lost launcher may have had more jobs to start.
+    /// Success needs the launcher *and* YARN: a lost launcher may have had more jobs to start. In a session YARN's word is about
+    /// the session and Flink's takes its place; an application's program runs in the application, so YARN's word is enough.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let (launcher, yarn, flink) = (self.launcher_vote(), self.yarn_vote(), self.flink_vote());
@@ -166,10 +197,13 @@ impl Evidence {
         if [launcher, yarn, flink].contains(&Vote::Cancelled) {
             return Verdict::Cancelled;
         }
+        if self.mode == YarnMode::Application && yarn == Vote::Success {
+            return Verdict::Succeeded;
+        }
         if let (Vote::Failure, Some(exit)) = (launcher, exit) {
             let nothing_seen = yarn == Vote::Silent && flink == Vote::Silent;
             return match exit.phase.as_str() {
-                "flink" if nothing_seen && self.no_application() => Verdict::ClientFailed {
+                "flink" if nothing_seen && self.nothing_ran() => Verdict::ClientFailed {
                     status: exit.status,
                 },
                 "flink" => Verdict::Failed,
@@ -179,7 +213,16 @@ impl Evidence {
                 },
             };
         }
-        if launcher == Vote::Success && yarn == Vote::Success {
+        let cluster = match self.mode {
+            YarnMode::Session
+                if self.settled && flink == Vote::Silent && !self.flink.is_empty() =>
+            {
+                launcher
+            }
+            YarnMode::Session => flink,
+            _ => yarn,
+        };
+        if launcher == Vote::Success && cluster == Vote::Success {
             return Verdict::Succeeded;
         }
         Verdict::Unknown {
@@ -197,7 +240,10 @@ impl Evidence {
         votes.all(|vote| Some(vote) == first)
     }
 
-    fn no_application(&self) -> bool {
+    fn nothing_ran(&self) -> bool {
+        if self.mode == YarnMode::Session {
+            return self.flink.is_empty();
+        }
         matches!(&self.yarn, YarnWord::Applications(applications) if applications.is_empty())
             || matches!(self.yarn, YarnWord::Unseen)
     }
@@ -206,6 +252,12 @@ impl Evidence {
         match (&self.launcher, &self.yarn) {
             (LauncherWord::Lost, _) => "the launcher is gone without a word".to_owned(),
             (LauncherWord::Unseen, _) => "the launcher's exit status could not be read".to_owned(),
+            _ if self.mode == YarnMode::Session && self.flink.is_empty() => {
+                "the program ended well, yet the session knows no Flink job of it".to_owned()
+            }
+            _ if self.mode == YarnMode::Session => {
+                "Flink did not tell how the program's jobs ended".to_owned()
+            }
             (_, YarnWord::Unseen) => "YARN gave no answer".to_owned(),
             (_, YarnWord::Applications(applications)) if applications.is_empty() => {
                 "the program ended well, yet YARN knows no application of this deployment"
@@ -228,6 +280,10 @@ impl Evidence {
         let YarnWord::Applications(applications) = &self.yarn else {
             return Vote::Silent;
         };
+        if self.mode == YarnMode::Session {
+            // The application is the session, which lives on, or ends, for reasons of its own.
+            return Vote::Silent;
+        }
         combine(applications.iter().map(|application| {
             match (application.final_status, application.state) {
                 (FinalStatus::Succeeded, state)
@@ -275,27 +331,35 @@ impl fmt::Display for Evidence {
             LauncherWord::Lost => f.write_str("launcher: lost")?,
             LauncherWord::Unseen => f.write_str("launcher: not seen")?,
         }
+        let seen = match self.witness {
+            Witness::Services => "",
+            Witness::Launcher => " (seen by the launcher)",
+        };
+        let session = match self.mode {
+            YarnMode::Session => "session ",
+            _ => "",
+        };
         match &self.yarn {
             YarnWord::Applications(applications) if applications.is_empty() => {
-                f.write_str("; YARN: no application")?;
+                write!(f, "; YARN{seen}: no application")?;
             }
             YarnWord::Applications(applications) => {
                 for one in applications {
                     let (state, status) = (word(&one.state), word(&one.final_status));
-                    write!(f, "; YARN: {} {state} {status}", one.id)?;
+                    write!(f, "; YARN{seen}: {session}{} {state} {status}", one.id)?;
                 }
             }
             YarnWord::Unseen => f.write_str("; YARN: no answer")?,
         }
         if self.flink.is_empty() {
-            f.write_str("; Flink: no job seen")?;
+            write!(f, "; Flink{seen}: no job seen")?;
         }
         for job in &self.flink {
             let state = match job.state {
                 FlinkJobState::Unknown => "state not seen".to_owned(),
                 state => word(&state),
             };
-            write!(f, "; Flink: {} {state}", job.id)?;
+            write!(f, "; Flink{seen}: {} {state}", job.id)?;
         }
         Ok(())
     }
@@ -310,164 +374,4 @@ pub(crate) fn word(state: &impl Serialize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exit(status: u8, phase: &str, cancelled: bool) -> LauncherWord {
-        LauncherWord::Exit(LauncherExit {
-            status,
-            phase: phase.to_owned(),
-            cancelled,
-            at: 0,
-        })
-    }
-
-    fn yarn(of: &[(ApplicationState, FinalStatus)]) -> YarnWord {
-        YarnWord::Applications(
-            of.iter()
-                .map(|(state, final_status)| ApplicationWord {
-                    id: "application_1_0001".parse().expect("valid"),
-                    state: *state,
-                    final_status: *final_status,
-                    diagnostics: String::new(),
-                })
-                .collect(),
-        )
-    }
-
-    fn check(launcher: LauncherWord, yarn: YarnWord, flink: &[FlinkJobState], expected: &str) {
-        let flink = flink
-            .iter()
-            .map(|state| FlinkWord {
-                id: "0123456789abcdef0123456789abcdef".parse().expect("valid"),
-                state: *state,
-            })
-            .collect();
-        let evidence = Evidence {
-            launcher,
-            yarn,
-            flink,
-        };
-        let agree = if evidence.agree() { "agree" } else { "differ" };
-        assert_eq!(
-            format!("{} ({agree})", evidence.verdict()),
-            expected,
-            "{evidence}"
-        );
-    }
-
-    #[test]
-    fn the_verdict_over_all_witnesses() {
-        use ApplicationState::{Finished, Killed as KilledState, Running};
-        use FinalStatus::{Failed, Killed, Succeeded, Undefined};
-        use FlinkJobState as Job;
-        let good = || yarn(&[(Finished, Succeeded)]);
-        check(
-            exit(0, "flink", false),
-            good(),
-            &[Job::Finished],
-            "succeeded (agree)",
-        );
-        check(exit(0, "flink", false), good(), &[], "succeeded (agree)");
-        check(
-            exit(0, "flink", false),
-            good(),
-            &[Job::Running],
-            "succeeded (agree)",
-        );
-        check(exit(0, "flink", true), good(), &[], "succeeded (agree)");
-        // FINISHED can hold FAILED: the state alone says nothing.
-        check(
-            exit(0, "flink", false),
-            yarn(&[(Finished, Failed)]),
-            &[],
-            "failed (differ)",
-        );
-        check(
-            exit(1, "flink", false),
-            yarn(&[(Finished, Failed)]),
-            &[Job::Failed],
-            "failed (agree)",
-        );
-        check(
-            exit(1, "flink", false),
-            good(),
-            &[Job::Finished],
-            "failed (differ)",
-        );
-        check(
-            exit(0, "flink", false),
-            good(),
-            &[Job::Finished, Job::Failed],
-            "failed (differ)",
-        );
-        check(
-            exit(0, "flink", false),
-            yarn(&[(Finished, Succeeded), (Finished, Failed)]),
-            &[],
-            "failed (differ)",
-        );
-        check(
-            exit(1, "flink", false),
-            yarn(&[(KilledState, Killed)]),
-            &[Job::Canceled],
-            "cancelled (differ)",
-        );
-        check(
-            exit(143, "flink", true),
-            yarn(&[(KilledState, Killed)]),
-            &[],
-            "cancelled (agree)",
-        );
-        check(
-            exit(1, "fetch", false),
-            yarn(&[]),
-            &[],
-            "not submitted: the launcher failed in `fetch` with status 1 (agree)",
-        );
-        check(
-            exit(1, "flink", false),
-            yarn(&[]),
-            &[],
-            "not submitted: Flink's client ended with status 1 and no application was seen (agree)",
-        );
-        check(
-            exit(0, "flink", false),
-            yarn(&[(Running, Undefined)]),
-            &[],
-            "unknown: YARN has not recorded a final status (agree)",
-        );
-        check(
-            exit(0, "flink", false),
-            yarn(&[]),
-            &[],
-            "unknown: the program ended well, yet YARN knows no application of this deployment (agree)",
-        );
-        check(
-            exit(0, "flink", false),
-            YarnWord::Unseen,
-            &[],
-            "unknown: YARN gave no answer (agree)",
-        );
-        check(
-            LauncherWord::Lost,
-            good(),
-            &[],
-            "unknown: the launcher is gone without a word (agree)",
-        );
-        check(
-            LauncherWord::Lost,
-            yarn(&[(Finished, Failed)]),
-            &[],
-            "failed (agree)",
-        );
-    }
-
-    #[test]
-    fn nothing_seen_is_never_success() {
-        assert_eq!(
-            Evidence::none().verdict().kind(),
-            Some(FailureKind::Unknown)
-        );
-    }
-}
+mod tests;

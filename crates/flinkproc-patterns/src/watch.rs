@@ -1,11 +1,9 @@
 //! The step [`Step::Watch`](crate::Step::Watch): the run is followed to its end, then all witnesses are heard.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flinkproc_core::{Attempt, Explain, FlinkJobId, RetryHint, Span, YarnApplicationId};
-use flinkproc_rest::{Application, FinalStatus, FlinkJobState};
+use flinkproc_core::{Attempt, Explain, GcsUri, RetryHint, Span, YarnMode};
 use flinkproc_ssh::ShellError;
 use flinkproc_submit::{Observation, RunState};
 use futures::FutureExt;
@@ -14,26 +12,17 @@ use jiff::Timestamp;
 use crate::error::RunError;
 use crate::events::EventKind;
 use crate::output::SavedOutput;
-use crate::run::{Run, lock};
-use crate::site::Site;
+use crate::run::{Run, passing};
+use crate::sightings::Seen;
 use crate::step::{Intent, Output};
-use crate::verdict::{ApplicationWord, Evidence, FlinkWord, LauncherWord, YarnWord};
+use crate::verdict::LauncherWord;
 
 /// How long one look at the launcher waits for something new.
 const LOOK: Span = Span::from_secs(20);
-/// How long YARN may take to record a final status after the client ended well.
-const RECORDING: Duration = Duration::from_secs(60);
-/// How long an application is waited for that should be there, or that outlives its client's failure.
-const STRAGGLING: Duration = Duration::from_secs(5);
+/// How long YARN may keep silent after a launcher was lost.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How often a job is handed over before its launcher's vanishing counts as a failure.
 const ATTEMPTS: u32 = 3;
-
-/// What YARN and Flink said last.
-#[derive(Debug, Default)]
-pub(crate) struct Sightings {
-    pub(crate) applications: BTreeMap<YarnApplicationId, Option<ApplicationWord>>,
-    pub(crate) jobs: BTreeMap<FlinkJobId, FlinkJobState>,
-}
 
 impl Run {
     /// Follows the run to its end and writes down what all witnesses said.
@@ -86,7 +75,7 @@ impl Run {
         }
     }
 
-    fn current_attempt(&self) -> Attempt {
+    pub(crate) fn current_attempt(&self) -> Attempt {
         self.look(|progress| progress.run().map_or(Attempt::FIRST, |run| run.attempt))
     }
 
@@ -111,17 +100,9 @@ impl Run {
         saved: &mut SavedOutput,
         seen: &Observation,
     ) -> Result<bool, RunError> {
-        {
-            let mut sightings = lock(&self.sightings);
-            if let Some(id) = &seen.application {
-                sightings.applications.entry(id.clone()).or_insert(None);
-            }
-            for id in &seen.jobs {
-                sightings
-                    .jobs
-                    .entry(id.clone())
-                    .or_insert(FlinkJobState::Unknown);
-            }
+        self.note_ids(seen);
+        if let Some(sighting) = &seen.sighting {
+            self.take_sighting(sighting);
         }
         self.take_output(saved, &seen.out, &seen.err).await?;
         Ok(!seen.out.is_empty() || !seen.err.is_empty())
@@ -145,14 +126,22 @@ impl Run {
         .await
     }
 
-    /// The launcher is gone without a word. Only if YARN knows nothing of it may the job be handed over again; `None` then.
+    /// The launcher is gone without a word. Only if it is certain that nothing of it runs may the job be handed over again; `None`
+    /// then.
     async fn lost(self: &Arc<Self>, attempt: Attempt) -> Result<Option<LauncherWord>, RunError> {
+        if !self.enters() {
+            // What ran there ended with the cluster, and the service says so of the job first.
+            let facts = self.look(|progress| progress.facts().cloned());
+            if let Some(facts) = facts {
+                self.still_there(facts).await?;
+            }
+        }
         self.fence(attempt).await?;
         let began = self.now();
         let mut answered = false;
-        while answered || !self.past(began, RECORDING) {
-            match self.ask_yarn(attempt).await {
-                Ok(applications) if applications.is_empty() => {
+        while answered || !self.past(began, SILENCE) {
+            match self.what_became_of(attempt).await {
+                Ok(Became::Nothing) => {
                     self.done(Output::Fenced { attempt }).await?;
                     if attempt.number() >= ATTEMPTS {
                         let attempts = attempt.number();
@@ -160,166 +149,94 @@ impl Run {
                     }
                     self.emit(EventKind::Retrying {
                         what: "handing the job over".to_owned(),
-                        why: "the launcher vanished, and YARN knows nothing of it".to_owned(),
+                        why: "the launcher vanished, and nothing was started by it".to_owned(),
                     });
                     self.submit_as(attempt.next()).await?;
                     return Ok(None);
                 }
-                Ok(applications) if applications.iter().all(|one| one.state.is_terminal()) => break,
-                Ok(_) => answered = true,
-                Err(error) => tracing::debug!(%error, "YARN gave no answer"),
+                Ok(Became::Over | Became::Untold) => break,
+                Ok(Became::Running) => answered = true,
+                Err(error) => tracing::debug!(%error, "YARN and Flink gave no answer"),
             }
             self.sleep(Duration::from_secs(2)).await;
         }
         Ok(Some(LauncherWord::Lost))
     }
 
-    /// Looks at YARN and Flink from time to time, for the events and for what is gone once the job is.
-    async fn poll_services(self: &Arc<Self>) -> std::convert::Infallible {
-        let mut pause = Duration::from_secs(1);
-        loop {
-            self.sleep(pause).await;
-            let site = self.site.lock().await.clone();
-            if let Some(site) = site {
-                self.look_at_services(&site).await;
-            }
-            pause = (pause + Duration::from_secs(1)).min(Duration::from_secs(5));
-        }
-    }
-
-    async fn look_at_services(self: &Arc<Self>, site: &Site) {
-        let tag = self.run_ref(self.current_attempt()).tag();
-        let applications = match site.yarn.applications(Some(&tag)).await {
-            Ok(applications) => applications,
-            Err(error) => return tracing::debug!(%error, "YARN gave no answer"),
-        };
-        for application in applications {
-            let runs = !application.state.is_terminal();
-            self.saw_application(&application);
-            if runs {
-                self.look_at_flink(site, &application.id).await;
-            }
-        }
-    }
-
-    async fn look_at_flink(&self, site: &Site, application: &YarnApplicationId) {
-        use FlinkJobState::{Failed, Failing, Restarting};
-        let flink = site.flink(application);
-        let jobs = match flink.jobs().await {
-            Ok(jobs) => jobs,
-            Err(error) => return tracing::debug!(%error, "Flink gave no answer"),
-        };
-        for job in jobs {
-            self.saw_job(&job.id, job.state);
-            if matches!(job.state, Failing | Failed | Restarting)
-                && let Ok(exceptions) = flink.exceptions(&job.id).await
-                && let Some(root) = exceptions.root_exception
-            {
-                *lock(&self.exceptions) = Some(root);
-            }
-        }
-    }
-
-    pub(crate) fn saw_application(&self, application: &Application) {
-        let word = ApplicationWord {
-            id: application.id.clone(),
-            state: application.state,
-            final_status: application.final_status,
-            diagnostics: application.diagnostics.clone(),
-        };
-        let mut sightings = lock(&self.sightings);
-        let known = sightings
-            .applications
-            .insert(word.id.clone(), Some(word.clone()));
-        drop(sightings);
-        let known = known.flatten();
-        let same = |one: &ApplicationWord| {
-            (one.state, one.final_status) == (word.state, word.final_status)
-        };
-        if !known.as_ref().is_some_and(same) {
-            self.emit(EventKind::Application {
-                id: word.id,
-                state: word.state,
-                final_status: word.final_status,
+    /// What became of the work of an attempt whose launcher is gone.
+    async fn what_became_of(self: &Arc<Self>, attempt: Attempt) -> Result<Became, RunError> {
+        if !self.enters() {
+            // The launcher was the only one to look. Who holds the gate closed knows that it never came so far.
+            return Ok(match self.gate_was_closed(attempt).await? {
+                true => Became::Nothing,
+                false => Became::Untold,
             });
         }
-    }
-
-    fn saw_job(&self, id: &FlinkJobId, state: FlinkJobState) {
-        if lock(&self.sightings).jobs.insert(id.clone(), state) != Some(state) {
-            self.emit(EventKind::FlinkJob {
-                id: id.clone(),
-                state,
-            });
-        }
-    }
-
-    /// The applications of an attempt: those of its tag, and the one that the launcher named.
-    pub(crate) async fn ask_yarn(
-        self: &Arc<Self>,
-        attempt: Attempt,
-    ) -> Result<Vec<Application>, RunError> {
-        let site = self.site().await?;
-        let tag = self.run_ref(attempt).tag();
-        let mut applications = site.yarn.applications(Some(&tag)).await?;
-        let named: Vec<YarnApplicationId> =
-            lock(&self.sightings).applications.keys().cloned().collect();
-        for id in named {
-            if !applications.iter().any(|one| one.id == id)
-                && let Some(application) = site.yarn.application(&id).await?
-            {
-                applications.push(application);
+        let all_over = match self.plan.job.mode {
+            YarnMode::Session => {
+                let jobs = self.ask_flink(attempt).await?;
+                if jobs.is_empty() {
+                    return Ok(Became::Nothing);
+                }
+                jobs.values().all(|job| job.is_over())
             }
-        }
-        for application in &applications {
-            self.saw_application(application);
-        }
-        Ok(applications)
+            _ => {
+                let applications = self.ask_yarn(attempt).await?;
+                if applications.is_empty() {
+                    return Ok(Became::Nothing);
+                }
+                applications.iter().all(Seen::is_over)
+            }
+        };
+        Ok(if all_over {
+            Became::Over
+        } else {
+            Became::Running
+        })
     }
 
-    /// Hears YARN after the launcher, until YARN has recorded how the applications ended.
-    async fn hear(self: &Arc<Self>, launcher: LauncherWord) -> Evidence {
-        let (ended_well, never_came) = match &launcher {
-            LauncherWord::Exit(exit) => (exit.status == 0, exit.phase != "flink"),
-            LauncherWord::Lost | LauncherWord::Unseen => (true, false),
-        };
-        let attempt = self.current_attempt();
-        let began = self.now();
-        let mut pause = Duration::from_millis(50);
-        let yarn = loop {
-            let answer = self.ask_yarn(attempt).await;
-            let patience = match &answer {
-                Ok(applications) if applications.is_empty() && never_came => Duration::ZERO,
-                Ok(applications) if applications.is_empty() => STRAGGLING,
-                Ok(applications) if applications.iter().all(is_recorded) => Duration::ZERO,
-                Ok(_) | Err(_) if !ended_well => STRAGGLING,
-                Ok(_) | Err(_) => RECORDING,
-            };
-            if patience.is_zero() || self.past(began, patience) {
-                break match answer {
-                    Ok(applications) => {
-                        YarnWord::Applications(applications.iter().map(word).collect())
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "YARN gave no answer");
-                        YarnWord::Unseen
-                    }
-                };
-            }
-            self.sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-        };
-        let jobs = lock(&self.sightings).jobs.clone();
-        let flink = jobs
-            .into_iter()
-            .map(|(id, state)| FlinkWord { id, state })
-            .collect();
-        Evidence {
-            launcher,
-            yarn,
-            flink,
-        }
+    /// Whether the gate in the bucket was closed before the launcher came to it.
+    async fn gate_was_closed(&self, attempt: Attempt) -> Result<bool, RunError> {
+        const FENCED: &[u8] = b"fenced";
+        let gate = self.mirror(attempt, "gate")?;
+        let staging = &self.clients.staging;
+        let said = self
+            .retrying(
+                "reading the launcher's gate",
+                passing,
+                async || match staging.stat(&gate).await? {
+                    Some(meta) => staging.read_range(&gate, 0, meta.size.min(64)).await,
+                    None => Ok(bytes::Bytes::new()),
+                },
+            )
+            .await?;
+        Ok(said.trim_ascii() == FENCED)
     }
+
+    /// An object that the launcher of an attempt writes to the deployment's place in the bucket.
+    pub(crate) fn mirror(&self, attempt: Attempt, name: &str) -> Result<GcsUri, RunError> {
+        let runs = match &self.plan.job.mirror {
+            Some(mirror) => mirror.to_string(),
+            None => format!("{}runs/", self.plan.staging.home),
+        };
+        let address = format!("{runs}{attempt}/{name}");
+        address.parse().map_err(|error| RunError::Broke {
+            what: format!("{address}: {error}"),
+        })
+    }
+}
+
+/// What became of the work of an attempt whose launcher is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Became {
+    /// It never began.
+    Nothing,
+    /// It runs.
+    Running,
+    /// It has ended.
+    Over,
+    /// Nobody can tell.
+    Untold,
 }
 
 /// Whether a failure says only that nobody can look at present, and nothing of the cluster or the job.
@@ -329,24 +246,9 @@ fn is_only_the_way(error: &RunError) -> bool {
         RunError::Shell(error) => {
             error.is_typical_of_young_machines() || error.retry() != RetryHint::Never
         }
-        RunError::Submit(error) => error.is_connection_lost(),
+        RunError::Submit(error) => error.is_connection_lost() || error.retry() != RetryHint::Never,
         RunError::Cluster(error) => error.is_transient(),
         RunError::Gate(error) => error.retry() != RetryHint::Never,
         _ => false,
-    }
-}
-
-/// Whether YARN has recorded how the application ended.
-fn is_recorded(application: &Application) -> bool {
-    application.state.is_terminal() && application.final_status != FinalStatus::Undefined
-        || application.state.is_terminal() && application.finished_time > 0
-}
-
-fn word(application: &Application) -> ApplicationWord {
-    ApplicationWord {
-        id: application.id.clone(),
-        state: application.state,
-        final_status: application.final_status,
-        diagnostics: application.diagnostics.clone(),
     }
 }

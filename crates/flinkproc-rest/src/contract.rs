@@ -148,6 +148,7 @@ pub async fn flink(
     )?;
     let plan = must("the plan is told", api.plan(running).await)?;
     hold("the plan has nodes", plan["nodes"].is_array(), &plan)?;
+    must("its parameters are told", api.parameters(running).await)?;
     must("metrics are told", api.metrics(running, &[]).await)?;
     must("the configuration is told", api.config().await)?;
     must("TaskManagers are told", api.task_managers().await)?;
@@ -180,6 +181,8 @@ async fn unknown(api: &dyn FlinkApi) -> Result<(), Broken> {
     let exceptions = api.exceptions(&id).await;
     let refused = is_not_found(&exceptions);
     hold("an unknown job has no exceptions", refused, &exceptions)?;
+    let none = must("its parameters are asked for", api.parameters(&id).await)?;
+    hold("an unknown job has no parameters", none.is_empty(), &none)?;
     let cancelled = api.cancel(&id).await;
     let refused = is_not_found(&cancelled);
     hold("an unknown job is not cancelled", refused, &cancelled)

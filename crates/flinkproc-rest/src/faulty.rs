@@ -1,5 +1,7 @@
 //! Failures on demand: [`Faulty`] is a [`YarnApi`] or [`FlinkApi`] again; methods are counted under their own names.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use flinkproc_core::{Fault, Faulty, FlinkJobId, YarnApplicationId};
 
@@ -117,6 +119,10 @@ impl<T: FlinkApi> FlinkApi for Faulty<T> {
 
     async fn metrics(&self, id: &FlinkJobId, names: &[&str]) -> Result<Vec<Metric>, RestError> {
         forward!(self, Reads, metrics(id, names))
+    }
+
+    async fn parameters(&self, id: &FlinkJobId) -> Result<BTreeMap<String, String>, RestError> {
+        forward!(self, Reads, parameters(id))
     }
 
     async fn config(&self) -> Result<Vec<ConfigEntry>, RestError> {

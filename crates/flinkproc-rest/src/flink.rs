@@ -1,5 +1,6 @@
 //! Flink's JobManager: the trait and its values.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -28,6 +29,10 @@ pub trait FlinkApi: Debug + Send + Sync + 'static {
     async fn plan(&self, id: &FlinkJobId) -> Result<serde_json::Value, RestError>;
     /// Metrics of the job by name; all names when `names` is empty (then without values).
     async fn metrics(&self, id: &FlinkJobId, names: &[&str]) -> Result<Vec<Metric>, RestError>;
+    /// The job's own parameters (Flink's `pipeline.global-job-parameters`), which it keeps from its submission to its end.
+    ///
+    /// Empty when it has none, and when the JobManager does not know the job.
+    async fn parameters(&self, id: &FlinkJobId) -> Result<BTreeMap<String, String>, RestError>;
     /// The JobManager's configuration.
     async fn config(&self) -> Result<Vec<ConfigEntry>, RestError>;
     /// The TaskManagers.

@@ -1,5 +1,6 @@
 //! [`FlinkApi`] over HTTP: read through YARN's proxy, act on the JobManager's own address.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -83,6 +84,18 @@ struct TaskManagers {
 #[derive(Deserialize)]
 struct Plan {
     plan: Value,
+}
+
+#[derive(Deserialize)]
+struct JobConfig {
+    #[serde(rename = "execution-config")]
+    execution: Option<ExecutionConfig>,
+}
+
+#[derive(Deserialize)]
+struct ExecutionConfig {
+    #[serde(rename = "user-config", default)]
+    parameters: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +184,21 @@ impl FlinkApi for HttpFlink {
             format!("?get={}", query_value(&names.join(",")))
         };
         self.read.get(&format!("/jobs/{id}/metrics{query}")).await
+    }
+
+    async fn parameters(&self, id: &FlinkJobId) -> Result<BTreeMap<String, String>, RestError> {
+        let found: Option<JobConfig> = self.read.find(&format!("/jobs/{id}/config")).await?;
+        let execution = found.and_then(|job| job.execution);
+        // Flink's own values are texts; what a program put there may be anything that it could write as JSON.
+        let parameters = execution.map(|of| of.parameters).unwrap_or_default();
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let texts = parameters
+            .into_iter()
+            .map(|(key, value)| (key, text(value)));
+        Ok(texts.collect())
     }
 
     async fn config(&self) -> Result<Vec<ConfigEntry>, RestError> {

@@ -140,6 +140,7 @@ impl YarnApi for MemoryYarn {
 #[derive(Debug, Default)]
 pub struct MemoryFlink {
     jobs: Mutex<BTreeMap<FlinkJobId, (JobOverview, Option<String>)>>,
+    parameters: Mutex<BTreeMap<FlinkJobId, BTreeMap<String, String>>>,
 }
 
 impl MemoryFlink {
@@ -160,6 +161,18 @@ impl MemoryFlink {
             tasks: BTreeMap::from([("total".to_owned(), 1)]),
         };
         lock(&self.jobs).insert(id, (overview, root_exception.map(str::to_owned)));
+    }
+
+    /// Gives a job one of its own parameters.
+    pub fn put_parameter(&self, id: FlinkJobId, key: &str, value: &str) {
+        let mut parameters = lock(&self.parameters);
+        let own = parameters.entry(id).or_default();
+        own.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Forgets a job, as a JobManager does an hour after its end.
+    pub fn forget(&self, id: &FlinkJobId) {
+        lock(&self.jobs).remove(id);
     }
 
     fn read<T>(
@@ -248,6 +261,11 @@ impl FlinkApi for MemoryFlink {
 
     async fn metrics(&self, id: &FlinkJobId, _: &[&str]) -> Result<Vec<Metric>, RestError> {
         self.read(id, |_, _| Vec::new())
+    }
+
+    async fn parameters(&self, id: &FlinkJobId) -> Result<BTreeMap<String, String>, RestError> {
+        let parameters = lock(&self.parameters);
+        Ok(parameters.get(id).cloned().unwrap_or_default())
     }
 
     async fn config(&self) -> Result<Vec<ConfigEntry>, RestError> {

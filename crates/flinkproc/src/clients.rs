@@ -259,6 +259,7 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
                 application,
             ))
         }),
+        environments: BTreeMap::new(),
         methods: BTreeMap::new(),
         clock,
     };

@@ -142,6 +142,7 @@ impl World {
             connect: Arc::clone(&self.connect) as _,
             yarn: Arc::new(move |_, _| Arc::clone(&yarn) as Arc<dyn YarnApi>),
             flink: Arc::new(move |_, _, _| Arc::clone(&flink) as Arc<dyn FlinkApi>),
+            environments: BTreeMap::new(),
             methods: BTreeMap::new(),
             clock: Arc::clone(&self.clock) as _,
         }
@@ -309,6 +310,8 @@ fn plan(script: String) -> Plan {
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             mirror: None,
+            classpaths: Vec::new(),
+            unresolved: Vec::new(),
             name: "word-count".to_owned(),
             flink: "1.20.5".parse().expect("valid"),
             mode: YarnMode::PerJob,
