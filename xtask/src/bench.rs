@@ -3,11 +3,14 @@
 //! Both go to the same emulators and the same OpenSSH server, in turn, after a warm-up. Linux only: costs are what the
 //! kernel counted for a process tree. See `docs/bench.md`.
 
+mod command;
 mod emulator;
 mod events;
 mod figures;
 mod first;
+mod master;
 mod measure;
+mod methods;
 mod notice;
 mod overhead;
 mod sandbox;
@@ -27,6 +30,9 @@ use crate::cargo::run;
 /// What is measured, and how often.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// What is measured; everything but the methods when nothing is named.
+    #[arg(value_enum, value_name = "PART")]
+    parts: Vec<Part>,
     /// Runs of each measurement after its warm-up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
     runs: u8,
@@ -59,6 +65,10 @@ enum Part {
     Storage,
     /// A deployment on real YARN and Flink whose parts are cached.
     Sandbox,
+    /// Building and linting one of Flink's command lines.
+    Cli,
+    /// Every submission method in every mode, on real YARN and Flink: 20 minutes; writes what plans show of it.
+    Methods,
 }
 
 /// Builds what is measured, measures it and prints the table.
@@ -67,7 +77,8 @@ pub(crate) fn bench(options: &Options) -> Result<(), String> {
         run(&["build", "--release", "--workspace", "--bins", "--quiet"])?;
     }
     let mut figures = Figures::default();
-    let chosen = |part| options.only.is_empty() || options.only.contains(&part);
+    let named: Vec<Part> = options.only.iter().chain(&options.parts).copied().collect();
+    let chosen = |part| (named.is_empty() && part != Part::Methods) || named.contains(&part);
     let runs = usize::from(options.runs);
     let workplace = Workplace::new()?;
     if chosen(Part::Overhead) {
@@ -87,6 +98,12 @@ pub(crate) fn bench(options: &Options) -> Result<(), String> {
     }
     if chosen(Part::Sandbox) {
         sandbox::measure(&workplace, &mut figures)?;
+    }
+    if chosen(Part::Cli) {
+        command::measure(&mut figures)?;
+    }
+    if chosen(Part::Methods) {
+        methods::measure(&workplace, runs, &mut figures)?;
     }
     if options.first {
         first::measure(&workplace, &mut figures)?;

@@ -258,6 +258,8 @@ const ROWS: [Row; 7] = [
     },
     Row {
         sandbox: true,
+        // Like the image that it stands for.
+        components_at_create: true,
         ..row("sandbox-2.2", FlinkVersion::patched(2, 2, 1), 11, 17)
     },
 ];

@@ -289,7 +289,9 @@ impl Cluster {
             let cluster = facts.name.clone();
             return Err(SandboxError::Stopped { cluster }.into());
         }
+        let named = |name: &String| name.eq_ignore_ascii_case("PIG");
         let place = Place {
+            has_pig: self.image.has_pig || facts.components.iter().any(named),
             layout: &self.layout,
             parts: self.parts(shared).await?,
             processes: &self.processes,

@@ -18,6 +18,8 @@ pub(crate) struct Image {
     pub(crate) part: PartName,
     /// What pip makes that part from.
     pub(crate) requirements: &'static str,
+    /// Whether Pig is part of it, as up to image 2.2, or comes with the optional component `PIG` only.
+    pub(crate) has_pig: bool,
 }
 
 /// Oldest first; the first one's part is fetched before a sandbox starts, the others' by the first cluster that asks.
@@ -27,12 +29,14 @@ pub(crate) const IMAGES: [Image; 2] = [
         flink: FlinkVersion::new(1, 20),
         part: PartName::PyFlink,
         requirements: include_str!("../recipes/pyflink-1.20-requirements.txt"),
+        has_pig: true,
     },
     Image {
         name: "sandbox-2.2",
         flink: FlinkVersion::new(2, 2),
         part: PartName::PyFlink22,
         requirements: include_str!("../recipes/pyflink-2.2-requirements.txt"),
+        has_pig: false,
     },
 ];
 
@@ -86,6 +90,7 @@ mod tests {
         for (image, known) in IMAGES.iter().zip(known) {
             let line = format!("apache-flink=={}\n", known.flink());
             assert_eq!(image.requirements, line, "{}", image.name);
+            assert_eq!(image.has_pig, !known.installs_components_at_create());
         }
     }
 }

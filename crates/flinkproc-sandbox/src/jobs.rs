@@ -51,6 +51,8 @@ pub(crate) struct Place<'a> {
     pub(crate) processes: &'a Processes,
     pub(crate) http: &'a reqwest::Client,
     pub(crate) clock: &'a dyn Clock,
+    /// Whether Pig is on the cluster's image, or was asked for as a component.
+    pub(crate) has_pig: bool,
 }
 
 /// Log levels by logger, as every type of job has them.
@@ -148,6 +150,12 @@ async fn prepare(place: Place<'_>, job: &JobFacts) -> Result<Command, JobError> 
         job,
         folder,
     };
+    if job.kind == "pigJob" && !place.has_pig {
+        // What the service says is not known.
+        let wrong = setting
+            .wrong("Pig is not on this cluster: it was made without the optional component PIG");
+        return Err(wrong.into());
+    }
     Ok(match job.kind.as_str() {
         "pigJob" => pig::command(&setting).await?,
         "pysparkJob" => pyspark::command(&setting).await?,

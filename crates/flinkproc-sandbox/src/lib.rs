@@ -33,12 +33,13 @@
 //! | `pigJob` | Pig 0.18: `sh`, `fs` and its other commands; relations fail, for Maven's jar of Pig lacks its copy of a bitmap library |
 //! | `hadoopJob` | Hadoop's `RunJar`, or a class; MapReduce runs inside the driver, for its shuffle service listens on every address |
 //! | `pysparkJob` | `spark-submit` of Spark 3.5 on YARN, client mode, one executor unless its properties say otherwise |
-//! | `flinkJob` | `flink run` (`run-application` by the property `execution.target`), per-job unless its properties say otherwise |
-//! | `pyflinkJob` | the same with a Python program |
+//! | `flinkJob` | `flink run` in the mode that the property `execution.target` names; else per-job, and application mode on Flink 2 |
+//! | `pyflinkJob` | the same with a Python program, whose files are shipped to the containers in application mode |
 //!
-//! Other types are refused as not emulated. Each application carries the job's YARN tag; a cancelled job's driver gets SIGTERM,
-//! after ten seconds SIGKILL, and then its applications are ended. Log levels have no effect on Flink jobs;
-//! `continueOnFailure` only leaves Pig's `-stop_on_failure` out.
+//! Other types are refused as not emulated, and Pig jobs where the image has Pig as an optional component only and the cluster
+//! was made without it. Each application carries the job's YARN tag. A cancelled job's driver and all programs of its process
+//! group get SIGTERM, 30 seconds later SIGKILL; once the driver has ended, its applications are ended. Log levels have no effect
+//! on Flink jobs; `continueOnFailure` only leaves Pig's `-stop_on_failure` out.
 //!
 //! In reading order: [`prerequisites`] (what the machine must have), [`progress`] (what is told meanwhile), `cache` and [`parts`]
 //! (what is downloaded), [`machine`] (what the kernel says of processes and sockets), `process` (starting and ending), [`address`],

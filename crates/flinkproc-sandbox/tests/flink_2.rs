@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dataproc_emulator::runtime::JobFacts;
 use flinkproc_core::Clock;
 use flinkproc_sandbox::machine::listeners;
 use real::{Login, Real, SystemClock};
@@ -40,6 +41,7 @@ sys.stdout.write("said %s\n" % sys.argv[1:])
 async fn flink_2_runs_in_each_of_its_modes() {
     let real = Real::start_with("flink-two", |facts| {
         facts.workers = 1;
+        facts.components.retain(|name| name != "PIG");
         facts.image = "3.0-debian12".to_owned();
         facts
             .metadata
@@ -121,8 +123,12 @@ async fn application(real: &Real, login: &Login<'_>) {
     assert_eq!(result(login, "application").await, "12");
 }
 
-/// What the Jobs API runs without a launcher.
+/// What the Jobs API runs without a launcher; Pig only where it was asked for.
 async fn native(real: &Real, login: &Login<'_>) {
+    let body = json!({"queryList": {"queries": ["sh true"]}});
+    let pig = JobFacts::new("pig", "pigJob", json!({"pigJob": body}));
+    let refused = real.try_run(&pig).await.0.expect_err("refused");
+    assert!(refused.to_string().contains("component PIG"), "{refused}");
     let main = real.upload("job.py", JOB).await;
     let body = json!({
         "mainPythonFileUri": main,
@@ -135,6 +141,16 @@ async fn native(real: &Real, login: &Login<'_>) {
     assert_eq!(status, 0, "{text}");
     ended(real, "pyflink").await;
     assert_eq!(result(login, "pyflink").await, "12");
+    let body = json!({
+        "mainClass": "org.apache.flink.client.python.PythonDriver",
+        "jarFileUris": ["file:///usr/lib/flink/opt/flink-python-2.2.1.jar"],
+        "args": ["-pym", "job", "gs://things/native"],
+        "properties": {"yarn.application.name": "native", "python.files": main},
+    });
+    let (status, text) = real.run("native", "flinkJob", body).await;
+    assert_eq!(status, 0, "{text}");
+    ended(real, "native").await;
+    assert_eq!(result(login, "native").await, "12");
 }
 
 async fn history(real: &Real) {

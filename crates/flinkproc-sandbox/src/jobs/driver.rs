@@ -19,8 +19,8 @@ use crate::process::Processes;
 
 /// The exit status of what ended at a wish before it began: that of a program that SIGTERM ends.
 pub(super) const TERMINATED: i32 = 128 + 15;
-/// How long a driver may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a driver may take to end after it was asked to: time for a launcher to end Flink and to say so.
+const GRACE: Duration = Duration::from_secs(30);
 /// What a driver leaves running may hold its output open; so long it is still listened to.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 const PIECE: usize = 64 << 10;
