@@ -241,7 +241,7 @@ async fn fetch_pyflink(
             step(uv, &["venv", "--seed", "--python", "3.11", "venv"]).await?;
         }
         (None, Some(Interpreter::Python(python, _))) => {
-            step(python, &["-m", "venv", "venv"]).await?
+            step(python, &["-m", "venv", "venv"]).await?;
         }
         (None, None) => step(Path::new("python3"), &["-m", "venv", "venv"]).await?,
     }
