@@ -1,151 +1,84 @@
-//! Reads a hand-written `flink run` as Flink's own parser would, and says what would get lost.
+//! Reads free-form arguments of `flink run` as Flink's own parser would, and refuses what would get lost.
 //!
-//! All of Flink's parsers contribute options, only the active one contributes values, and the first word that is no
-//! option ends the parsing: what follows silently becomes the program's arguments. Observed with the parsers of 1.15.4, 1.17.0, 2.1.0 and 2.2.0.
+//! The first of [`crate::diagnosis`]'s findings that breaks a line, as an error: for callers that build on the line instead of
+//! showing what is wrong with it.
 
 use flinkproc_core::FlinkVersion;
 
+use crate::diagnosis::{Finding, Rule, diagnose};
 use crate::error::FlinkCliError;
-use crate::options::{Family, RunOption, find};
 
 /// Checks the free-form arguments of `flink run`, with or without `flink` and `run` in front.
 ///
 /// # Errors
 /// On the first option that this version lacks, misreads or silently drops.
 pub fn lint<S: AsRef<str>>(version: FlinkVersion, arguments: &[S]) -> Result<(), FlinkCliError> {
-    let words: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
-    let mut words = words.as_slice();
-    for front in ["flink", "run"] {
-        words = words.strip_prefix(&[front]).unwrap_or(words);
+    let given = arguments.iter().map(AsRef::as_ref);
+    let front = ["flink", "run"];
+    let mut words: Vec<&str> = front.to_vec();
+    words.extend(given);
+    if words.get(2) == Some(&"flink") {
+        words.remove(2);
     }
-    let seen = read(version, words)?;
-    mixed(&seen)
-}
-
-/// One option as it was written, and its value.
-struct Seen<'a> {
-    written: &'a str,
-    value: Option<&'a str>,
-    option: &'static RunOption,
-}
-
-fn read<'a>(version: FlinkVersion, words: &[&'a str]) -> Result<Vec<Seen<'a>>, FlinkCliError> {
-    let mut seen: Vec<Seen<'_>> = Vec::new();
-    let mut words = words.iter().copied();
-    while let Some(written) = words.next() {
-        if !written.starts_with('-') || written == "-" || written == "--" {
-            break;
-        }
-        let (option, inline) = match recognise(version, written) {
-            Ok(known) => known,
-            // Behind the program an unknown option is the program's own.
-            Err(_)
-                if seen
-                    .iter()
-                    .any(|seen| matches!(seen.option.short, "py" | "pym")) =>
-            {
-                break;
-            }
-            Err(error) => return Err(error),
-        };
-        let value = match inline {
-            None if option.value => Some(words.next().ok_or_else(|| {
-                let option = written.to_owned();
-                FlinkCliError::MissingValue { option }
-            })?),
-            inline => inline,
-        };
-        if let Some(path) = value.filter(|path| option.short == "py" && path.contains("://")) {
-            let path = path.to_owned();
-            return Err(FlinkCliError::RemoteScript { path });
-        }
-        seen.push(Seen {
-            written,
-            value,
-            option,
-        });
+    if words.get(2) == Some(&"run") {
+        words.remove(2);
     }
-    Ok(seen)
-}
-
-/// The option, and its value where that stands in the same word.
-fn recognise(
-    version: FlinkVersion,
-    written: &str,
-) -> Result<(&'static RunOption, Option<&str>), FlinkCliError> {
-    let refuse = |reason: String| {
-        let option = written.to_owned();
-        Err(FlinkCliError::UnsupportedOption {
-            version,
-            option,
-            reason,
-        })
-    };
-    for prefix in ["-D", "-yD"] {
-        let inline = written.strip_prefix(prefix).filter(|rest| !rest.is_empty());
-        if let (Some(inline), Some(option)) = (inline, find(prefix)) {
-            return Ok((option, Some(inline)));
-        }
-    }
-    let (name, inline) = match written.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (written, None),
-    };
-    let Some(option) = find(name) else {
-        return refuse(misread(name));
-    };
-    if option.is_in(version) {
-        return Ok((option, inline));
-    }
-    match option.until.filter(|until| version.minor() >= *until) {
-        Some((major, minor)) => refuse(format!("it was removed in Flink {major}.{minor}")),
-        None => {
-            let (major, minor) = option.since;
-            refuse(format!(
-                "it came with Flink {major}.{minor}; {}",
-                misread(name)
-            ))
-        }
-    }
-}
-
-/// What the parser makes of an option that it does not know.
-fn misread(name: &str) -> String {
-    if let Some(rest) = name.strip_prefix("-p").filter(|rest| !rest.is_empty()) {
-        return format!("it is read as `-p` with the value `{rest}`");
-    }
-    if let Some(rest) = name.strip_prefix("-c").filter(|rest| !rest.is_empty()) {
-        return format!("it is read as `-c` with the value `{rest}`");
-    }
-    "it ends the parsing, and everything from it on silently becomes the program's arguments"
-        .to_owned()
-}
-
-fn mixed(seen: &[Seen<'_>]) -> Result<(), FlinkCliError> {
-    let of = |family: Family| seen.iter().find(|seen| seen.option.family == family);
-    let target = seen
+    let said = diagnose(version, &words);
+    let refused = said
+        .findings
         .iter()
-        .find(|seen| matches!(seen.option.short, "t" | "e"));
-    let yarn_cluster = seen
-        .iter()
-        .find(|seen| seen.option.short == "m" && seen.value == Some("yarn-cluster"));
-    let clash = match (target, yarn_cluster) {
-        (Some(target), _) => of(Family::Yarn).or(yarn_cluster).map(|lost| (target, lost)),
-        (None, Some(chosen)) => of(Family::Generic).map(|lost| (chosen, lost)),
-        // `-D` alone is read by nobody: without `-t` the generic parser sleeps.
-        (None, None) => of(Family::Yarn).zip(of(Family::Generic)),
-    };
-    match clash {
-        None => Ok(()),
-        Some((chosen, dropped)) => {
-            let text = |seen: &Seen<'_>| match (seen.option.short, seen.value) {
-                ("m", Some(value)) | ("t", Some(value)) => format!("{} {value}", seen.written),
-                _ => seen.written.to_owned(),
+        .find_map(|finding| refusal(version, &words, finding));
+    refused.map_or(Ok(()), Err)
+}
+
+fn refusal(version: FlinkVersion, words: &[&str], finding: &Finding) -> Option<FlinkCliError> {
+    let word = words
+        .get(finding.words.start)
+        .copied()
+        .unwrap_or_default()
+        .to_owned();
+    let name = word.split('=').next().unwrap_or_default().to_owned();
+    Some(match finding.rule {
+        Rule::Dropped => {
+            // `-m yarn-cluster` is only whole with its value.
+            let dropped = match words.get(finding.words.start + 1) {
+                Some(value) if matches!(name.as_str(), "-m" | "--jobmanager") => {
+                    format!("{word} {value}")
+                }
+                _ => word,
             };
-            let (chosen, dropped) = (text(chosen), text(dropped));
-            Err(FlinkCliError::MixedOptions { chosen, dropped })
+            let target = words
+                .windows(2)
+                .find(|pair| matches!(pair[0], "-t" | "--target" | "-e" | "--executor"));
+            let manager = words.windows(2).find(|pair| pair[0] == "-m");
+            let chosen = match (target, manager) {
+                (Some([option, value]), _) => format!("{option} {value}"),
+                (None, Some([option, value])) if *value == "yarn-cluster" => {
+                    format!("{option} {value}")
+                }
+                _ => match words.iter().find(|word| **word == "-yid") {
+                    Some(word) => (*word).to_owned(),
+                    // Alone, they go with what is put before them.
+                    None => return None,
+                },
+            };
+            FlinkCliError::MixedOptions { chosen, dropped }
         }
-    }
+        Rule::Misread | Rule::EndsParsing => FlinkCliError::UnsupportedOption {
+            version,
+            option: name,
+            reason: format!("{}; {}", finding.happens, finding.why),
+        },
+        Rule::RemoteScript => FlinkCliError::RemoteScript {
+            path: words
+                .get(finding.words.start + 1)
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
+        },
+        Rule::Refused => FlinkCliError::MissingValue { option: name },
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -168,7 +101,7 @@ mod tests {
         );
         check(
             "1.17",
-            "-m yarn-cluster -yjm 1024m -yDa=b -ynm x a.jar",
+            "-m yarn-cluster -yjm 1024m -yD a=b -ynm x a.jar",
             "fine",
         );
         check("1.17", "run -t yarn-per-job -D a=b -py a.py", "fine");
@@ -209,27 +142,27 @@ mod tests {
         check(
             "1.17",
             "-t yarn-per-job -pypath /x -py a.py",
-            "Flink 1.17 has no option `-pypath`: it came with Flink 1.18; it is read as `-p` with the value `ypath`",
+            "Flink 1.17 has no option `-pypath`: Flink 1.17 reads `-pypath` as `-p` with the value `ypath`; it came with Flink 1.18",
         );
         check(
             "1.19",
             "-cm claim",
-            "Flink 1.19 has no option `-cm`: it came with Flink 1.20; it is read as `-c` with the value `m`",
+            "Flink 1.19 has no option `-cm`: Flink 1.19 reads `-cm` as `-c` with the value `m`; it came with Flink 1.20",
         );
         check(
             "1.17",
             "-py-files x",
-            "Flink 1.17 has no option `-py-files`: it is read as `-p` with the value `y-files`",
+            "Flink 1.17 has no option `-py-files`: Flink 1.17 reads `-py-files` as `-p` with the value `y-files`; no version has an option of that name",
         );
         check(
             "2.1",
             "-yd a.jar",
-            "Flink 2.1 has no option `-yd`: it was removed in Flink 2.0",
+            "Flink 2.1 has no option `-yd`: Flink 2.1 does not know `-yd`: it ends the parsing, and everything from there on becomes arguments of the program, without a word; Flink 2.0 took it away",
         );
         check(
             "1.17",
             "--jars x.jar",
-            "Flink 1.17 has no option `--jars`: it ends the parsing, and everything from it on silently becomes the program's arguments",
+            "Flink 1.17 has no option `--jars`: Flink 1.17 does not know `--jars`: it ends the parsing, and everything from there on becomes arguments of the program, without a word; no version has it",
         );
     }
 

@@ -1,0 +1,41 @@
+//! What is wrong with the Flink and gcloud commands that people have, and what to write instead.
+//!
+//! Scripts, pages, Pig scripts and Python programs are read for their commands ([`script::check`]); each is judged by what the
+//! program of that version would really do with it, and comes back with its line, a stable code and the right command.
+//! A script becomes a spec (`from_script`), so does a running cluster (`from_cluster`), and `migrate` says what another
+//! image changes for a deployment.
+//!
+//! It reads no file, starts nothing, expands no variable, and quotes nothing for a shell: right commands are words.
+//!
+//! ```
+//! use flinkproc_check::{Language, Source, check};
+//!
+//! let source = Source::new("run.sh", "flink run -t yarn-per-job -py-files lib.zip -py etl.py\n");
+//! let report = check(&source, Language::Shell, Some("1.17".parse()?));
+//! let first = report.all()[0];
+//! assert_eq!((first.code, first.place.line, first.place.column), ("CHK002", 1, 27));
+//! assert_eq!(
+//!     report.commands[0].instead[0].join(" "),
+//!     "flink run -t yarn-per-job -pyfs lib.zip -py etl.py",
+//! );
+//! # Ok::<(), flinkproc_core::UnknownVersion>(())
+//! ```
+//!
+//! In reading order: [`source`] (a text and its places), [`shell`] and [`pages`] (text → commands), [`gcloud`] (which flags
+//! there are), [`script`] (commands → findings), [`finding`], [`render`] (for people), `from_script`, `from_cluster`
+//! and `migrate`.
+
+pub mod finding;
+pub mod gcloud;
+pub mod pages;
+pub mod render;
+pub mod script;
+pub mod shell;
+pub mod source;
+
+pub use finding::{Checked, Finding, Rule};
+pub use flinkproc_flink_cli::diagnosis::Severity;
+pub use pages::Language;
+pub use render::render;
+pub use script::{Report, check, check_line};
+pub use source::{Place, Source, blotted_words};
