@@ -1,5 +1,6 @@
 //! Plans a job from a spec on disk and prints the plan, as a tool of one's own would: `cargo run --example plan_a_job`.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = LocalFacts::default();
     for need in spec.spec.local_files(&base, &params)? {
         // A whole tool also expands patterns and reads texts; this spec has neither.
-        if need.kind == NeedKind::File {
+        if matches!(need.kind, NeedKind::File | NeedKind::Archive) {
             let fact = look_at(Path::new(&need.path));
             files.files.insert(need.path, fact);
         }
@@ -60,6 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         login_user: "ada".to_owned(),
         sandbox: None,
         files,
+        methods: Vec::new(),
+        packages: BTreeMap::new(),
     })?;
 
     let mut out = plan.render();

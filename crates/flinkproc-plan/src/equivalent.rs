@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::plan::Plan;
-use crate::planning::job_settings;
+use crate::launcher::equivalent_commands;
+use crate::methods;
+use crate::plan::{EntryPoint, FileRole, Plan, PythonPlan};
 use crate::spec::AccessSpec;
 
 /// A command that does nearly what a step does.
@@ -13,26 +14,35 @@ use crate::spec::AccessSpec;
 pub struct Equivalent {
     /// The step, as [`StepPlan::id`](crate::StepPlan::id) names it.
     pub step: &'static str,
+    /// Where it runs: `here`, `on the master`, or `in job.sh`, a script that the submission hands to the master.
+    pub place: &'static str,
     /// Program and arguments, not quoted for any shell.
     pub argv: Vec<String>,
 }
 
+/// Where a person would put the script that a Dataproc job runs on the master.
+const SCRIPT: &str = "/tmp/job.sh";
+
 impl Plan {
-    /// The commands by which a person would do the same. Secrets are not in them.
+    /// The commands by which a person would do the same. Secrets are not in them, and what has no command of its own (taking
+    /// the exit status home, following the output) is not either.
     #[must_use]
     pub fn equivalents(&self) -> Vec<Equivalent> {
         let mut commands = Vec::new();
-        let mut add = |step, argv| commands.push(Equivalent { step, argv });
+        let mut add = |step, argv| {
+            let place = "here";
+            commands.push(Equivalent { step, place, argv });
+        };
+        for text in &self.staging.texts {
+            let name = text.to.object().rsplit('/').next().unwrap_or_default();
+            let to = text.to.to_string();
+            add("stage", words(&["gcloud", "storage", "cp", name, &to]));
+        }
         for upload in &self.staging.uploads {
+            let to = upload.to.to_string();
             add(
                 "stage",
-                words(&[
-                    "gcloud",
-                    "storage",
-                    "cp",
-                    &upload.local,
-                    &upload.to.to_string(),
-                ]),
+                words(&["gcloud", "storage", "cp", &upload.local, &to]),
             );
         }
         let cluster = &self.cluster.cluster;
@@ -41,27 +51,14 @@ impl Plan {
         if self.cluster.ours {
             add("create-cluster", self.create_command());
         }
-        let zone = self
-            .cluster
-            .zone
-            .as_ref()
-            .map(|zone| format!("--zone={zone}"));
-        let login = format!("{}@{}-m", self.ssh.user, cluster.name);
-        let mut enter = words(&["gcloud", "compute", "ssh", &login, &project]);
-        enter.extend(zone);
-        match self.ssh.access {
-            AccessSpec::Never => return Vec::new(),
-            AccessSpec::Iap => enter.push("--tunnel-through-iap".to_owned()),
-            AccessSpec::Internal => enter.push("--internal-ip".to_owned()),
-            AccessSpec::Auto | AccessSpec::External => {}
+        if self.ssh.access != AccessSpec::Never {
+            add("enter", self.enter_command(&project));
         }
-        add("enter", enter);
-        if let Ok(argv) = job_settings(&self.job, ".").argv() {
-            add(
-                "submit",
-                std::iter::once("flink".to_owned()).chain(argv).collect(),
-            );
-        }
+        commands.extend(self.submit_commands());
+        let mut add = |step, argv| {
+            let place = "here";
+            commands.push(Equivalent { step, place, argv });
+        };
         if self.cluster.ours {
             let name = cluster.name.as_str();
             add(
@@ -83,6 +80,145 @@ impl Plan {
             );
         }
         commands
+    }
+
+    fn enter_command(&self, project: &str) -> Vec<String> {
+        let zone = self.cluster.zone.as_ref();
+        let login = format!("{}@{}-m", self.ssh.user, self.cluster.cluster.name);
+        let mut enter = words(&["gcloud", "compute", "ssh", &login, project]);
+        enter.extend(zone.map(|zone| format!("--zone={zone}")));
+        match self.ssh.access {
+            AccessSpec::Iap => enter.push("--tunnel-through-iap".to_owned()),
+            AccessSpec::Internal => enter.push("--internal-ip".to_owned()),
+            AccessSpec::Auto | AccessSpec::External | AccessSpec::Never => {}
+        }
+        enter
+    }
+
+    /// What runs on the master, and the Dataproc job that takes it there where there is one.
+    fn submit_commands(&self) -> Vec<Equivalent> {
+        let step = "submit";
+        let ours = methods::find(&self.job.method);
+        if ours.is_some_and(|facts| !facts.uses_launcher) {
+            let argv = self.native_command();
+            return vec![Equivalent {
+                step,
+                place: "here",
+                argv,
+            }];
+        }
+        let direct = ours.is_some_and(|facts| facts.needs_ssh);
+        let place = if direct { "on the master" } else { "in job.sh" };
+        let tag = format!("{}-1", self.job.tag);
+        let inner = equivalent_commands(&self.job, &tag).unwrap_or_default();
+        let mut commands: Vec<Equivalent> = inner
+            .into_iter()
+            .map(|argv| Equivalent { step, place, argv })
+            .collect();
+        if !direct {
+            commands.extend(self.dataproc_commands().into_iter().map(|argv| Equivalent {
+                step,
+                place: "here",
+                argv,
+            }));
+        }
+        commands
+    }
+
+    /// The commands that hand `job.sh` to the master as a Dataproc job.
+    fn dataproc_commands(&self) -> Vec<Vec<String>> {
+        let object = format!("{}job.sh", self.staging.home);
+        let upload = words(&["gcloud", "storage", "cp", "job.sh", &object]);
+        let submit = |kind: &str, more: &[&str]| {
+            let mut argv = words(&["gcloud", "dataproc", "jobs", "submit", kind]);
+            argv.extend(self.job_flags());
+            argv.extend(words(more));
+            argv
+        };
+        let run = match self.job.method.as_str() {
+            "pig" => submit(
+                "pig",
+                &[&format!(
+                    "--execute=fs -copyToLocal {object} {SCRIPT}; sh bash {SCRIPT};"
+                )],
+            ),
+            "pyspark" => submit("pyspark", &["run_job.py", &format!("--files={object}")]),
+            "hadoop" => submit(
+                "hadoop",
+                &[
+                    "--jar=launcher.jar",
+                    &format!("--files={object}"),
+                    "--",
+                    "job.sh",
+                ],
+            ),
+            // The caller's own method: how it hands the script over is not known here.
+            _ => return Vec::new(),
+        };
+        vec![upload, run]
+    }
+
+    /// Dataproc's own Flink job.
+    fn native_command(&self) -> Vec<String> {
+        let mut argv = words(&["gcloud", "dataproc", "jobs", "submit", "flink"]);
+        argv.extend(self.job_flags());
+        argv.push("--class=org.apache.flink.client.python.PythonDriver".to_owned());
+        let jars = self.addresses(&FileRole::Jar);
+        let python = format!(
+            "file:///usr/lib/flink/opt/flink-python-{}.jar",
+            self.job.flink
+        );
+        argv.push(format!(
+            "--jars={}",
+            joined(std::iter::once(python).chain(jars))
+        ));
+        if let Some(restore) = &self.job.restore {
+            argv.push(format!("--savepoint={}", restore.from));
+        }
+        let mut properties = self.job.flink_config.clone();
+        let files = self.addresses(&FileRole::PythonFile);
+        if !files.is_empty() {
+            properties.insert("python.files".to_owned(), files.join(","));
+        }
+        if let PythonPlan::OnCluster(path) = &self.job.python {
+            for key in ["python.executable", "python.client.executable"] {
+                properties.insert(key.to_owned(), path.clone());
+            }
+        }
+        if let Some(parallelism) = self.job.parallelism {
+            properties.insert("parallelism.default".to_owned(), parallelism.to_string());
+        }
+        if !properties.is_empty() {
+            let pairs = properties
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"));
+            argv.push(format!("--properties={}", joined(pairs)));
+        }
+        argv.push("--".to_owned());
+        match &self.job.entry {
+            EntryPoint::Module(name) => argv.extend(words(&["-pym", name])),
+            EntryPoint::Script(_) => {
+                argv.push("-py".to_owned());
+                argv.extend(self.addresses(&FileRole::Script));
+            }
+        }
+        argv.extend(self.job.args.iter().map(ToString::to_string));
+        argv
+    }
+
+    fn job_flags(&self) -> Vec<String> {
+        let cluster = &self.cluster.cluster;
+        vec![
+            format!("--cluster={}", cluster.name),
+            format!("--region={}", cluster.region),
+            format!("--project={}", cluster.project),
+            format!("--id=flinkproc-{}-1", self.deployment),
+        ]
+    }
+
+    fn addresses(&self, role: &FileRole) -> Vec<String> {
+        let files = self.job.files.iter().filter(|file| file.role == *role);
+        files.map(|file| file.from.to_string()).collect()
     }
 
     fn create_command(&self) -> Vec<String> {

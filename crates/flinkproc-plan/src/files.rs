@@ -25,6 +25,8 @@ pub struct LocalNeed {
 pub enum NeedKind {
     /// Its [`LocalFact`].
     File,
+    /// Its [`LocalFact`], and its [`ArchiveFact`] where it is a file.
+    Archive,
     /// The files (no folders) that match the pattern, and the [`LocalFact`] of each.
     Pattern,
     /// Its text, for [`LocalFacts::texts`]; its [`LocalFact`] where it cannot be read.
@@ -53,6 +55,82 @@ pub enum LocalFact {
     },
 }
 
+/// What a file is by its first bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchiveFact {
+    /// A zip, also a jar or a wheel.
+    Zip {
+        /// The files in it, by their paths.
+        names: Vec<String>,
+    },
+    /// Something gzipped.
+    Gzip,
+    /// A tar.
+    Tar,
+    /// Nothing of these; what it looks like, such as `a text`.
+    Other(String),
+}
+
+impl ArchiveFact {
+    /// What the first bytes say; none for a zip, whose list is at its end. A tar is known by its first 262 bytes.
+    ///
+    /// ```
+    /// use flinkproc_plan::ArchiveFact;
+    ///
+    /// assert_eq!(ArchiveFact::of(b"\x1f\x8b\x08"), Some(ArchiveFact::Gzip));
+    /// assert_eq!(ArchiveFact::of(b"PK\x03\x04"), None);
+    /// assert_eq!(ArchiveFact::of(b"<html>"), Some(ArchiveFact::Other("a web page".to_owned())));
+    /// ```
+    #[must_use]
+    pub fn of(first: &[u8]) -> Option<Self> {
+        let is = |what: &str| Some(Self::Other(what.to_owned()));
+        if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
+            None
+        } else if first.starts_with(b"\x1f\x8b") {
+            Some(Self::Gzip)
+        } else if first.get(257..262) == Some(b"ustar") {
+            Some(Self::Tar)
+        } else if first.is_empty() {
+            is("an empty file")
+        } else if first.starts_with(b"BZh") {
+            is("compressed with bzip2")
+        } else if first.starts_with(b"\xfd7zXZ") {
+            is("compressed with xz")
+        } else if first.starts_with(b"7z\xbc\xaf") {
+            is("a 7z archive")
+        } else if first.starts_with(b"version https://git-lfs") {
+            is("a pointer of Git LFS")
+        } else if first
+            .trim_ascii_start()
+            .to_ascii_lowercase()
+            .starts_with(b"<!doctype html")
+            || first
+                .trim_ascii_start()
+                .to_ascii_lowercase()
+                .starts_with(b"<html")
+        {
+            is("a web page")
+        } else if first
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+        {
+            is("a text")
+        } else {
+            is("something else")
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Zip { .. } => "a zip",
+            Self::Gzip => "gzipped",
+            Self::Tar => "a tar",
+            Self::Other(what) => what,
+        }
+    }
+}
+
 /// What was found out about local files, by path as [`LocalNeed::path`] has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalFacts {
@@ -62,6 +140,8 @@ pub struct LocalFacts {
     pub matches: BTreeMap<String, Vec<String>>,
     /// The content of each file that is wanted as text.
     pub texts: BTreeMap<String, String>,
+    /// What each archive is; one that is not here is taken for what its name says.
+    pub archives: BTreeMap<String, ArchiveFact>,
 }
 
 impl Spec {
@@ -89,7 +169,23 @@ impl Spec {
             need("ssh.identity".to_owned(), path, NeedKind::File);
         }
         for (key, path) in self.job_files() {
-            need(key, path, NeedKind::File);
+            let unpacked = key.starts_with("job.archives") || key.starts_with("job.jars");
+            let archive = unpacked || (key.starts_with("job.python_files") && is_zip_name(path));
+            let kind = if archive {
+                NeedKind::Archive
+            } else {
+                NeedKind::File
+            };
+            need(key, path, kind);
+        }
+        for (key, path) in [
+            ("job.requirements", &self.job.requirements),
+            ("python.requirements", &self.python.requirements),
+            ("python.lock", &self.python.lock),
+        ] {
+            if let Some(path) = path {
+                need(key.to_owned(), path, NeedKind::Text);
+            }
         }
         let params = Variables::of_params(&self.params, given)?;
         let mut inputs = Vec::new();
@@ -137,6 +233,13 @@ impl Spec {
         }
         files
     }
+}
+
+/// Whether a file of this name is a zip, as Python and Java take it.
+pub(crate) fn is_zip_name(name: &str) -> bool {
+    [".zip", ".whl", ".egg", ".jar"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// Whether a path is in a bucket.
@@ -241,6 +344,7 @@ from = 'd.csv'
         let needs = needs.iter().map(|need| {
             let kind = match need.kind {
                 NeedKind::File => "file",
+                NeedKind::Archive => "archive",
                 NeedKind::Pattern => "pattern",
                 NeedKind::Text => "text",
             };
@@ -251,7 +355,7 @@ from = 'd.csv'
         ssh.identity file my [old] jobs/keys/id
         job.script file my [old] jobs/a.py
         job.python_files[1] file /abs/c.py
-        job.archives[0] file my [old] jobs/env.zip
+        job.archives[0] archive my [old] jobs/env.zip
         staging.input[1].from file my [old] jobs/d.csv
         staging.input[0].from pattern my [[]old[]] jobs/data/2/*.csv
         ");

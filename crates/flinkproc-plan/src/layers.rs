@@ -218,7 +218,7 @@ impl LayeredSpec {
     /// The values of the environment and of outside that hold: nothing went over them.
     pub(crate) fn outside_values(&self) -> impl Iterator<Item = &Provided> {
         self.outside.iter().filter(|given| {
-            let long = [".count", ".default"].map(|end| format!("{}{end}", given.key));
+            let long = [".count", ".default", ".access"].map(|end| format!("{}{end}", given.key));
             let source = self.source(&given.key);
             let source = source.or_else(|| long.iter().find_map(|key| self.source(key)));
             source == Some(&given.source)

@@ -8,6 +8,8 @@
 //! the same plan.
 //!
 //! ```
+//! use std::collections::BTreeMap;
+//!
 //! use flinkproc_plan::{DeployRequest, Layers, LocalFact, LocalFacts, plan_deployment};
 //!
 //! let text = "[job]\nscript = 'etl.py'\npython_functions = false\n\
@@ -30,6 +32,8 @@
 //!     login_user: "ada".to_owned(),
 //!     sandbox: None,
 //!     files,
+//!     methods: Vec::new(),
+//!     packages: BTreeMap::new(),
 //! })?;
 //! assert_eq!(plan.cluster.cluster.name.as_str(), "flink-etl-1");
 //! assert!(plan.render().contains("create the cluster flink-etl-1"));
@@ -37,7 +41,7 @@
 //! ```
 //!
 //! In reading order: [`spec`] (what the user writes), [`place`] and [`layers`] (where it was written, and what goes over
-//! what), [`interpolate`] (`${…}` in texts), [`files`] (which local files matter), [`request`], [`planning`] (the decisions
+//! what), [`interpolate`] (`${…}` in texts), [`files`] (which local files matter), [`request`], [`methods`] (how a job is handed over), [`planning`] (the decisions
 //! and checks), [`plan`](mod@plan) (the result), [`launcher`] (what runs on the master), [`steps`], [`equivalent`] and [`render`] (the result for people), [`init`]
 //! (a first spec), [`spec_error`] and [`plan_error`].
 
@@ -47,6 +51,7 @@ pub mod init;
 pub mod interpolate;
 pub mod launcher;
 pub mod layers;
+pub mod methods;
 pub mod place;
 pub mod plan;
 pub mod plan_error;
@@ -58,7 +63,9 @@ pub mod spec_error;
 pub mod steps;
 
 pub use equivalent::Equivalent;
-pub use files::{LocalFact, LocalFacts, LocalNeed, NeedKind, is_pattern, pattern_folder};
+pub use files::{
+    ArchiveFact, LocalFact, LocalFacts, LocalNeed, NeedKind, is_pattern, pattern_folder,
+};
 pub use init::init_spec;
 pub use interpolate::Variables;
 pub use layers::{LayeredSpec, Layers, Provided};
@@ -70,7 +77,7 @@ pub use plan::{
 };
 pub use plan_error::PlanError;
 pub use planning::{PLAN_FORMAT, plan_deployment};
-pub use request::{DeployRequest, SandboxFacts, sha256_hex};
+pub use request::{DeployRequest, ResolvedJar, SandboxFacts, sha256_hex};
 pub use spec::{AccessSpec, Spec, spec_schema};
 pub use spec_error::SpecError;
 pub use steps::StepPlan;

@@ -113,11 +113,14 @@ pub struct EnvironmentPlan {
     pub platform: String,
     /// The user's requirements as `requirements.txt` has them.
     pub requirements: String,
+    /// Where packages come from instead of the public index; it says nothing about what they are, so it is not in the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_url: Option<String>,
     /// A lock that the user gave: requirements with versions and hashes, taken as they are.
     pub lock: Option<String>,
     /// Who builds it: `auto`, `local` or `uv`.
     pub builder: String,
-    /// SHA-256 of all of the above.
+    /// SHA-256 of what decides its content: all of the above but where it comes from and who builds it.
     pub key: String,
     /// The object that names the archive once it was built: `gs://bucket/flinkproc/env/by-request/<key>.json`.
     pub pointer: GcsUri,
@@ -189,6 +192,12 @@ pub struct JobPlan {
     /// Where the launcher copies what it writes, for those who cannot look at the master: `…/deployments/<id>/runs/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<GcsUri>,
+    /// Addresses that are on the program's classpath, on every machine that has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classpaths: Vec<String>,
+    /// Connectors that were not resolved to jars when this was planned ([`Plan::check_resolved`]); a run has none of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<String>,
 }
 
 /// The state that a job starts from.

@@ -6,6 +6,7 @@ use flinkproc_core::{
 };
 use flinkproc_flink_cli::FlinkCliError;
 
+use crate::launcher::LauncherError;
 use crate::place::At;
 use crate::spec_error::SpecError;
 
@@ -19,6 +20,9 @@ pub enum PlanError {
     /// Flink would refuse or misread what it is to be told.
     #[error(transparent)]
     Flink(#[from] FlinkCliError),
+    /// The launcher could not run it.
+    #[error(transparent)]
+    Launcher(#[from] LauncherError),
     /// A value that has no default.
     #[error("`{key}` has no value")]
     Missing {
@@ -105,21 +109,9 @@ pub enum PlanError {
         /// The mode.
         mode: YarnMode,
     },
-    /// A mode that flinkproc does not run yet.
-    #[error(
-        "flinkproc cannot run a job in {mode} mode yet, and image {image} with Flink {flink} would get it"
-    )]
-    ModeNotYet {
-        /// The image.
-        image: ImageVersion,
-        /// Its Flink.
-        flink: FlinkVersion,
-        /// The mode.
-        mode: YarnMode,
-    },
     /// An image whose own Python cannot run Python functions of its own Flink.
     #[error(
-        "image {image} has Python {python}, and PyFlink {flink} exists for Python {lowest} to {highest} only"
+        "apache-flink {flink} has wheels for Python {lowest} to {highest}; image {image} brings {python}"
     )]
     PythonNotOnImage {
         /// The image.
@@ -132,6 +124,96 @@ pub enum PlanError {
         lowest: PythonVersion,
         /// The highest.
         highest: PythonVersion,
+    },
+    /// A Python that the image's `PyFlink` has no wheel for.
+    #[error(
+        "apache-flink {flink} of image {image} has wheels for Python {lowest} to {highest}; {at} asks for {python}"
+    )]
+    NoWheel {
+        /// The key.
+        at: At,
+        /// The Python asked for.
+        python: PythonVersion,
+        /// The image.
+        image: ImageVersion,
+        /// Its Flink.
+        flink: FlinkVersion,
+        /// The lowest Python that has a wheel.
+        lowest: PythonVersion,
+        /// The highest.
+        highest: PythonVersion,
+    },
+    /// A method that there is not.
+    #[error("there is no submission method `{name}`, named by {at}")]
+    UnknownMethod {
+        /// The key.
+        at: At,
+        /// The name.
+        name: String,
+        /// The known name that comes nearest.
+        nearest: Option<String>,
+        /// The methods that there are.
+        known: Vec<String>,
+    },
+    /// Two choices that cannot be had together.
+    #[error("{first} and {second} do not go together: {reason}")]
+    Incompatible {
+        /// One choice.
+        first: String,
+        /// The other.
+        second: String,
+        /// Why.
+        reason: String,
+        /// What to do.
+        fix: String,
+    },
+    /// A file that is not the archive that its place needs.
+    #[error("`{path}` {problem}, named by {at}")]
+    NotAnArchive {
+        /// The key.
+        at: At,
+        /// The path.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A module that none of the Python files holds.
+    #[error("no file of `job.python_files` holds the module `{module}`, named by {at}")]
+    ModuleMissing {
+        /// The key.
+        at: At,
+        /// The module.
+        module: String,
+        /// Where something like it is.
+        seen: Option<String>,
+    },
+    /// A line of requirements that cannot be installed.
+    #[error("line {line} of `{path}` is no requirement that can be carried: {problem}, named by {at}{}", quoted(.text))]
+    Requirement {
+        /// The key.
+        at: At,
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// The line's text.
+        text: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Connectors that were not resolved when the plan was made.
+    #[error("the plan has connectors without jars: `{}`", names.join("`, `"))]
+    PackagesUnresolved {
+        /// What the spec names.
+        names: Vec<String>,
+    },
+    /// Less memory than Flink itself needs.
+    #[error("the {process} cannot start: {problem}")]
+    TooLittleMemory {
+        /// `JobManager` or `TaskManager`.
+        process: &'static str,
+        /// What Flink would say.
+        problem: String,
     },
     /// A sandbox image on Google Cloud, or the other way round.
     #[error("image {image} {problem}")]
@@ -193,6 +275,15 @@ pub enum PlanError {
     },
 }
 
+/// The line itself, below the error.
+fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("\n  {text}")
+    }
+}
+
 impl PlanError {
     /// A name that a service would refuse, at its key.
     pub(crate) fn name(at: At, error: &InvalidName) -> Self {
@@ -209,6 +300,7 @@ impl Explain for PlanError {
         ErrorCode::new(match self {
             Self::Spec(error) => return error.code(),
             Self::Flink(error) => return error.code(),
+            Self::Launcher(error) => return error.code(),
             Self::Missing { .. } => "SPC020",
             Self::Conflict { .. } => "SPC021",
             Self::FileMissing { .. } => "SPC022",
@@ -219,7 +311,6 @@ impl Explain for PlanError {
             Self::NoMatch { .. } => "SPC027",
             Self::SameName { .. } => "SPC028",
             Self::ModeNotInFlink { .. } => "SPC029",
-            Self::ModeNotYet { .. } => "SPC030",
             Self::PythonNotOnImage { .. } => "SPC031",
             Self::WrongImage { .. } => "SPC032",
             Self::PythonHome { .. } => "SPC033",
@@ -228,6 +319,14 @@ impl Explain for PlanError {
             Self::ClusterFile { .. } => "SPC036",
             Self::FlinkArgument { .. } => "SPC037",
             Self::PlanFile { .. } => "SPC038",
+            Self::UnknownMethod { .. } => "SPC039",
+            Self::Incompatible { .. } => "SPC040",
+            Self::NotAnArchive { .. } => "SPC041",
+            Self::ModuleMissing { .. } => "SPC042",
+            Self::Requirement { .. } => "SPC043",
+            Self::NoWheel { .. } => "SPC044",
+            Self::PackagesUnresolved { .. } => "SPC045",
+            Self::TooLittleMemory { .. } => "SPC046",
         })
     }
 
@@ -239,6 +338,7 @@ impl Explain for PlanError {
         let text = match self {
             Self::Spec(error) => return error.help(),
             Self::Flink(error) => return error.help(),
+            Self::Launcher(error) => return error.help(),
             Self::Missing { how, .. } => return Some(how.clone()),
             Self::Conflict { first, second } => {
                 return Some(format!("Remove `{first}` or `{second}`."));
@@ -264,11 +364,48 @@ impl Explain for PlanError {
             Self::ModeNotInFlink { .. } => {
                 "Remove `job.mode` (or write `auto`), or name an image with a Flink that has it: 2.2 and 2.3 have 1.17, 3.0 has 2.2."
             }
-            Self::ModeNotYet { .. } => {
-                "What runs today is per-job mode, on images with Flink 1.x (2.0 to 2.3) and in the sandbox (`--sandbox`)."
-            }
             Self::PythonNotOnImage { .. } => {
-                "Workers could not run Python functions. If the job has none (Table API or SQL only), write `python_functions = false` in `[job]`; `--sandbox` runs the job on this machine."
+                "Workers could not run Python functions. Remove `python.environment` (a Python with PyFlink is then shipped with the job); for a job without them (Table API or SQL only) write `python_functions = false` in `[job]`."
+            }
+            Self::NoWheel {
+                lowest, highest, ..
+            } => {
+                return Some(format!(
+                    "Write a version from {lowest} to {highest}, or remove `python.version`: it is then chosen."
+                ));
+            }
+            Self::UnknownMethod { nearest, known, .. } => {
+                let near = nearest.as_ref();
+                let near = near
+                    .map(|near| format!("Did you mean `{near}`? "))
+                    .unwrap_or_default();
+                return Some(format!(
+                    "{near}There are these methods: `{}`.",
+                    known.join("`, `")
+                ));
+            }
+            Self::Incompatible { fix, .. } => return Some(fix.clone()),
+            Self::NotAnArchive { .. } => {
+                "Look at it with `file`, and make it again: `zip -r name.zip folder`, or `tar -czf name.tar.gz folder`."
+            }
+            Self::ModuleMissing {
+                seen: Some(seen), ..
+            } => {
+                return Some(format!(
+                    "There is {seen}: make the zip from inside that folder, or write the module's whole name."
+                ));
+            }
+            Self::ModuleMissing { .. } => {
+                "Name the `.py` or `.zip` file that holds it in `job.python_files`; in a zip the packages stand at the top."
+            }
+            Self::Requirement { .. } => {
+                "Write each requirement as pip takes it, one a line: `name`, `name==1.2`, `name>=1,<2; python_version < \"3.11\"`."
+            }
+            Self::PackagesUnresolved { .. } => {
+                "Make the plan again where Maven Central (or its mirror) can be reached, or deploy the spec itself."
+            }
+            Self::TooLittleMemory { .. } => {
+                "Give it more: `job.jobmanager_memory` and `job.taskmanager_memory`, or those of `[session]`."
             }
             Self::WrongImage { .. } => {
                 "Name an image of Dataproc, such as `2.2`, or run with `--sandbox`."

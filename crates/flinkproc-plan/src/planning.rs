@@ -14,14 +14,18 @@ use crate::plan_error::PlanError;
 use crate::request::DeployRequest;
 use crate::spec::{AccessSpec, Spec};
 
+mod archives;
 mod cluster;
 mod cluster_file;
+mod containers;
 mod image;
 mod job;
+mod method;
+mod python;
 mod resource;
+mod session;
 mod staging;
-
-pub(crate) use job::settings as job_settings;
+mod variables;
 
 /// The format of plans that this version writes and reads.
 pub const PLAN_FORMAT: u32 = 1;
@@ -46,11 +50,23 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
     let variables = params
         .with("deployment", request.deployment.as_str())
         .with("staging", home.to_string().trim_end_matches('/'));
-    let cluster = cluster::plan(&mut draft, file, &image, watch.deadline)?;
+    let method = method::choose(&mut draft, &image)?;
+    let python = python::choose(&mut draft, &image, &method, &home)?;
+    let additions = cluster::Additions {
+        components: method.facts.map_or(&[], |facts| facts.components),
+        action: python.action.as_ref().map(|text| &text.to),
+    };
+    let cluster = cluster::plan(&mut draft, file, &image, watch.deadline, &additions)?;
     let mut staged = staging::Staged::new(&draft, home);
-    let job = job::plan(&mut draft, &image.runs, &variables, &mut staged)?;
+    let chosen = job::Chosen {
+        image: &image.runs,
+        method: &method,
+        python: &python,
+        project: &cluster.cluster.project,
+    };
+    let job = job::plan(&mut draft, &chosen, &variables, &mut staged)?;
     staged.add_inputs(&variables)?;
-    let ssh = ssh(&mut draft, watch.deadline)?;
+    let ssh = ssh(&mut draft, watch.deadline, method.access)?;
     draft.note_outside();
     Ok(Plan {
         format: PLAN_FORMAT,
@@ -58,7 +74,7 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
         run_key: request.run_key.clone(),
         spec: SpecSource::new(request.spec.name(), request.spec.text()),
         cluster,
-        staging: staged.into_plan(),
+        staging: staged.into_plan(python),
         job,
         ssh,
         watch,
@@ -68,6 +84,19 @@ pub fn plan_deployment(request: &DeployRequest) -> Result<Plan, PlanError> {
 }
 
 impl Plan {
+    /// Whether everything that a run needs has a place; ask before it starts.
+    ///
+    /// # Errors
+    /// When `job.packages` were not resolved to jars as the plan was made.
+    pub fn check_resolved(&self) -> Result<(), PlanError> {
+        match self.job.unresolved.as_slice() {
+            [] => Ok(()),
+            names => Err(PlanError::PackagesUnresolved {
+                names: names.to_vec(),
+            }),
+        }
+    }
+
     /// The plan as a file holds it.
     ///
     /// # Errors
@@ -209,9 +238,20 @@ fn watch(draft: &mut Draft<'_>) -> Result<WatchPlan, PlanError> {
 /// An hour, which is what keys and clusters outlive the deadline by.
 pub(crate) const GRACE: u64 = 3600;
 
-fn ssh(draft: &mut Draft<'_>, deadline: Span) -> Result<SshPlan, PlanError> {
+fn ssh(draft: &mut Draft<'_>, deadline: Span, access: AccessSpec) -> Result<SshPlan, PlanError> {
     let request = draft.request;
     let written = &draft.spec().ssh;
+    if access == AccessSpec::Never {
+        // Nobody enters: these are not asked for, and not noted.
+        return Ok(SshPlan {
+            user: request.login_user.clone(),
+            port: 22,
+            identity: IdentityPlan::Ephemeral,
+            key_ttl: deadline,
+            access,
+            config: false,
+        });
+    }
     let user = draft.or("ssh.user", written.user.clone(), || {
         let source = "the user who runs flinkproc".to_owned();
         (request.login_user.clone(), source)
@@ -248,14 +288,6 @@ fn ssh(draft: &mut Draft<'_>, deadline: Span) -> Result<SshPlan, PlanError> {
             "ssh.key_ttl ({key_ttl}) is shorter than the deadline ({deadline}): a connection that drops after it cannot be made again"
         ));
     }
-    let access = match (&request.sandbox, written.access) {
-        // Everything on this machine is inside its network.
-        (Some(_), None) => {
-            draft.note("ssh.access", AccessSpec::Internal, "sandbox");
-            AccessSpec::Internal
-        }
-        (_, written) => draft.or_built_in("ssh.access", written, AccessSpec::Auto),
-    };
     let config = draft.or_built_in("ssh.config", written.config, false);
     Ok(SshPlan {
         user,

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{OnFailure, OnInterrupt, Plan};
+use crate::methods;
+use crate::plan::{
+    ClaimMode, OnFailure, OnInterrupt, Plan, PythonPlan, RestorePlan, SessionLifetime, SessionPlan,
+};
 
 /// How many of the things that a step makes are shown; `--output json` has all.
 const SHOWN: usize = 4;
@@ -84,6 +87,18 @@ impl Plan {
         writeln!(out, "\nJob")?;
         let mut row = |name: &str, value: &str| writeln!(out, "  {name:<14} {value}");
         row("name", &self.job.name)?;
+        row("mode", &self.job.mode.to_string())?;
+        row("method", &self.method_line())?;
+        row("Python", &self.python_line())?;
+        if let Some(session) = &self.job.session {
+            row("session", &session_line(session))?;
+            for (key, value) in &session.flink_config {
+                row("session's", &format!("{key} = {value}"))?;
+            }
+        }
+        if let Some(restore) = &self.job.restore {
+            row("starts from", &restore_line(restore))?;
+        }
         for file in self.job.files.iter().take(SHOWN) {
             row("file", &format!("{} from {}", file.name, file.from))?;
         }
@@ -92,6 +107,18 @@ impl Plan {
         }
         for arg in &self.job.args {
             row("argument", &format!("{:?}", arg.as_str()))?;
+        }
+        for (name, value) in &self.job.env {
+            row("variable", &format!("{name} = {value}"))?;
+        }
+        for (name, secret) in &self.job.secrets {
+            row("secret", &format!("{name} from {secret}"))?;
+        }
+        for url in &self.job.classpaths {
+            row("classpath", url)?;
+        }
+        for name in &self.job.unresolved {
+            row("connector", &format!("{name}, not resolved yet"))?;
         }
         if let Some(parallelism) = self.job.parallelism {
             row("parallelism", &parallelism.to_string())?;
@@ -119,4 +146,45 @@ impl Plan {
         }
         Ok(())
     }
+    fn method_line(&self) -> String {
+        let facts = methods::find(&self.job.method);
+        let listed = facts.is_some_and(|facts| facts.dataproc_job);
+        let how = if listed { " (a Dataproc job)" } else { "" };
+        format!("{}{how}", self.job.method)
+    }
+
+    fn python_line(&self) -> String {
+        match (&self.job.python, &self.staging.environment) {
+            (PythonPlan::Image, _) => "the image's own".to_owned(),
+            (PythonPlan::OnCluster(path), _) => format!("{path} on every machine"),
+            (PythonPlan::Shipped, None) => "shipped with the job".to_owned(),
+            (PythonPlan::Shipped, Some(environment)) => format!(
+                "{} with apache-flink {}, shipped with the job (builder {})",
+                environment.python, environment.flink, environment.builder
+            ),
+        }
+    }
+}
+
+fn session_line(session: &SessionPlan) -> String {
+    let after = match session.lifetime {
+        SessionLifetime::Deployment => "ends with the job if it is started for it",
+        SessionLifetime::Keep => "stays after the job",
+    };
+    format!("{}, which {after}", session.name)
+}
+
+fn restore_line(restore: &RestorePlan) -> String {
+    let owner = match restore.claim {
+        None => "",
+        Some(ClaimMode::Claim) => ", which the job then owns",
+        Some(ClaimMode::NoClaim) => ", which stays yours",
+        Some(ClaimMode::Legacy) => ", which stays yours and has to be kept while the job runs",
+    };
+    let lost = if restore.allow_non_restored {
+        "; state that no operator takes is dropped"
+    } else {
+        ""
+    };
+    format!("{}{owner}{lost}", restore.from)
 }

@@ -1,5 +1,7 @@
 //! The request: a spec and everything from outside that a plan depends on.
 
+use std::collections::BTreeMap;
+
 use flinkproc_core::{DeploymentId, ImageVersion, RunKey};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +28,28 @@ pub struct DeployRequest {
     pub sandbox: Option<SandboxFacts>,
     /// What was found out about the files that [`Spec::local_files`](crate::Spec::local_files) lists.
     pub files: LocalFacts,
+    /// Submission methods that the caller brings beside [`methods::ALL`](crate::methods::ALL), by name. They need no SSH and run
+    /// the launcher.
+    pub methods: Vec<String>,
+    /// The jars of each entry of `job.packages`, by its text. An entry that lacks is planned as unresolved.
+    pub packages: BTreeMap<String, Vec<ResolvedJar>>,
+}
+
+/// A connector's jar that lies on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedJar {
+    /// Where it comes from: `group:artifact:version`.
+    pub coordinate: String,
+    /// Its file's name.
+    pub file_name: String,
+    /// The file.
+    pub local: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
+    /// CRC32C of its content, where it was found with the rest.
+    pub crc32c: Option<u32>,
 }
 
 /// What a plan has to know of the local Dataproc.

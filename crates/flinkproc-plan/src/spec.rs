@@ -11,7 +11,9 @@ pub mod cluster;
 pub mod job;
 pub mod keys;
 pub mod params;
+pub mod python;
 pub mod schema;
+pub mod session;
 pub mod ssh;
 pub mod staging;
 pub mod text_map;
@@ -21,10 +23,12 @@ pub use cluster::{
     ClusterSpec, InitializationActionSpec, MasterSpec, Preemptibility, SecondaryWorkersSpec,
     WorkersSpec,
 };
-pub use job::{JobSpec, ModeSpec};
+pub use job::{JobSpec, ModeSpec, RestoreSpec};
 pub use keys::{SpecKey, spec_keys};
 pub use params::{ParamSpec, ParamType, Scalar};
+pub use python::{BuilderSpec, EnvironmentSpec, PythonSpec};
 pub use schema::spec_schema;
+pub use session::SessionSpec;
 pub use ssh::{AccessSpec, SshSpec};
 pub use staging::{InputSpec, StagingSpec};
 pub use text_map::TextMap;
@@ -40,11 +44,16 @@ pub struct Spec {
     pub params: BTreeMap<String, ParamSpec>,
     /// What runs.
     pub job: JobSpec,
+    /// The Python that runs it.
+    pub python: PythonSpec,
+    /// The Flink session that it goes into, in session mode.
+    pub session: SessionSpec,
     /// The cluster that it runs on.
     pub cluster: ClusterSpec,
     /// Where files lie in Cloud Storage.
     pub staging: StagingSpec,
-    /// How the cluster's master is entered.
+    /// How the cluster's master is entered. A bare word is `access`: `ssh = "never"`.
+    #[schemars(with = "ssh::AccessOr")]
     pub ssh: SshSpec,
     /// How the run is watched and ended.
     pub watch: WatchSpec,

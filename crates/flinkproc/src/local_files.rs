@@ -1,12 +1,14 @@
 //! Looks at the local files that a plan depends on.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 
-use flinkproc_plan::{LocalFact, LocalFacts, LocalNeed, NeedKind};
+use flinkproc_plan::{ArchiveFact, LocalFact, LocalFacts, LocalNeed, NeedKind};
 use flinkproc_staging::LocalFile;
 
 use crate::error::AppError;
+
+mod zip;
 
 /// Reads each file once, in pieces: its size, its digest, and whether it is UTF-8.
 pub(crate) fn look_at(needs: &[LocalNeed]) -> Result<LocalFacts, AppError> {
@@ -14,6 +16,12 @@ pub(crate) fn look_at(needs: &[LocalNeed]) -> Result<LocalFacts, AppError> {
     for need in needs {
         match need.kind {
             NeedKind::File => see(&mut facts, &need.path),
+            NeedKind::Archive => {
+                see(&mut facts, &need.path);
+                if let Some(fact) = archive(&need.path) {
+                    facts.archives.insert(need.path.clone(), fact);
+                }
+            }
             NeedKind::Text => match fs::read_to_string(&need.path) {
                 Ok(text) => {
                     facts.texts.insert(need.path.clone(), text);
@@ -64,6 +72,20 @@ fn fact(path: &str) -> LocalFact {
         Ok(fact) => fact,
         Err(error) if error.kind() == io::ErrorKind::NotFound => LocalFact::Missing,
         Err(error) => LocalFact::Unreadable(error.to_string()),
+    }
+}
+
+/// What an archive is; none where it cannot be read, which its other fact says.
+fn archive(path: &str) -> Option<ArchiveFact> {
+    let mut file = File::open(path).ok()?;
+    let mut first = Vec::new();
+    file.by_ref().take(512).read_to_end(&mut first).ok()?;
+    match ArchiveFact::of(&first) {
+        Some(fact) => Some(fact),
+        None => Some(match zip::names(&mut file) {
+            Ok(names) => ArchiveFact::Zip { names },
+            Err(_) => ArchiveFact::Other("a zip that is cut or damaged".to_owned()),
+        }),
     }
 }
 

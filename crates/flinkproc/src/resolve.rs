@@ -107,6 +107,8 @@ pub(crate) fn request(
         sandbox: run.sandbox,
         folder,
         spec: layered,
+        methods: Vec::new(),
+        packages: std::collections::BTreeMap::new(),
     })
 }
 

@@ -12,7 +12,11 @@ const EXCLUSIVE: [(&str, &[&str]); 3] = [
 ];
 
 /// Tables whose nested tables are dotted names.
-const FLAT: [&[&str]; 2] = [&["job", "flink_config"], &["cluster", "properties"]];
+const FLAT: [&[&str]; 3] = [
+    &["job", "flink_config"],
+    &["session", "flink_config"],
+    &["cluster", "properties"],
+];
 
 /// Tables that may be written as one number.
 const COUNTED: [&[&str]; 2] = [&["cluster", "workers"], &["cluster", "secondary_workers"]];
@@ -33,6 +37,9 @@ pub(super) fn key_path(key: &str) -> Option<Vec<String>> {
     whole.then_some(parts)
 }
 
+/// Tables that may be written as one word, and the key that it stands for.
+const WORDS: [(&[&str], &str); 1] = [(&["ssh"], "access")];
+
 /// Turns shorthands into their long form; what does not fit stays, and is refused when it is read.
 pub(super) fn normalise(root: &mut Node) {
     if let Some(params) = root.at_mut(&["params"]).and_then(Node::table_mut) {
@@ -43,6 +50,11 @@ pub(super) fn normalise(root: &mut Node) {
     for path in COUNTED {
         if let Some(node) = root.at_mut(path) {
             wrap(node, "count");
+        }
+    }
+    for (path, key) in WORDS {
+        if let Some(node) = root.at_mut(path) {
+            wrap(node, key);
         }
     }
     for path in FLAT {

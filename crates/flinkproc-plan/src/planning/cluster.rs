@@ -1,6 +1,6 @@
 //! The cluster: which one, for how long, and the resource that makes it.
 
-use flinkproc_core::{ClusterName, ClusterRef, ProjectId, Region, Span, Zone};
+use flinkproc_core::{ClusterName, ClusterRef, GcsUri, ProjectId, Region, Span, Zone};
 use serde_json::Value;
 
 use super::cluster_file::ClusterFile;
@@ -18,11 +18,21 @@ const LONGEST_NAME: usize = 49;
 const MINUTE: u64 = 60;
 const DAY: u64 = 86_400;
 
+/// What method and Python add to a cluster that is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Additions<'a> {
+    /// Components that the method needs where the image does not bring them.
+    pub(super) components: &'a [&'a str],
+    /// The script that makes the job's Python on every machine.
+    pub(super) action: Option<&'a GcsUri>,
+}
+
 pub(super) fn plan(
     draft: &mut Draft<'_>,
     file: ClusterFile,
     image: &ChosenImage,
     deadline: Span,
+    additions: &Additions<'_>,
 ) -> Result<ClusterPlan, PlanError> {
     let zone = zone(draft, &file)?;
     let project = project(draft)?;
@@ -43,6 +53,7 @@ pub(super) fn plan(
             image: &image.runs,
             max_idle,
             max_age,
+            additions,
         };
         resource::build(draft, file, &parts)?
     } else {

@@ -1,9 +1,9 @@
 //! Which image runs, and whether it can run this job.
 
-use flinkproc_core::{ImageVersion, YarnMode};
+use flinkproc_core::{FlinkVersion, ImageVersion, YarnMode};
 
 use super::cluster_file::ClusterFile;
-use super::{ChosenImage, Draft};
+use super::{ChosenImage, Draft, python};
 use crate::plan_error::PlanError;
 
 /// Dataproc's own default image since 2024-09, pinned here so that it never changes under a job.
@@ -43,9 +43,8 @@ pub(super) fn choose(draft: &mut Draft<'_>, file: &ClusterFile) -> Result<Chosen
                 problem: "is of the local sandbox, and this deployment goes to Google Cloud",
             });
         }
-        let mode = check_mode(draft, &image)?;
-        check_python(draft, &image)?;
-        debug_assert_eq!(mode, YarnMode::PerJob);
+        check_mode(draft, &image)?;
+        deprecated(draft, &image);
         return Ok(ChosenImage {
             runs: image,
             requested: None,
@@ -66,6 +65,7 @@ pub(super) fn choose(draft: &mut Draft<'_>, file: &ClusterFile) -> Result<Chosen
         });
     }
     check_mode(draft, &runs)?;
+    deprecated(draft, &runs);
     let requested = match written {
         None => {
             draft.note("cluster.image", &runs, "sandbox");
@@ -78,11 +78,9 @@ pub(super) fn choose(draft: &mut Draft<'_>, file: &ClusterFile) -> Result<Chosen
                 image.flink(),
                 runs.flink()
             ));
-            let on_dataproc = check_mode(draft, &image)
-                .map(|_| ())
-                .and_then(|()| check_python(&mut Draft::new(draft.request), &image));
-            if let Err(error) = on_dataproc {
-                draft.warn(format!("on Dataproc this would be refused: {error}"));
+            match check_mode(draft, &image) {
+                Err(error) => draft.warn(format!("on Dataproc this would be refused: {error}")),
+                Ok(()) => python::on_dataproc(draft, &image),
             }
             Some(image)
         }
@@ -100,44 +98,24 @@ pub(super) fn mode(draft: &Draft<'_>, image: &ImageVersion) -> YarnMode {
         .unwrap_or_else(|| image.flink().default_mode())
 }
 
-fn check_mode(draft: &Draft<'_>, image: &ImageVersion) -> Result<YarnMode, PlanError> {
+fn check_mode(draft: &Draft<'_>, image: &ImageVersion) -> Result<(), PlanError> {
     let (mode, flink) = (mode(draft, image), image.flink());
-    if !flink.supports(mode) {
-        return Err(PlanError::ModeNotInFlink {
-            image: image.clone(),
-            flink,
-            mode,
-        });
+    if flink.supports(mode) {
+        return Ok(());
     }
-    match mode {
-        YarnMode::PerJob => Ok(mode),
-        YarnMode::Session | YarnMode::Application => Err(PlanError::ModeNotYet {
-            image: image.clone(),
-            flink,
-            mode,
-        }),
-    }
+    Err(PlanError::ModeNotInFlink {
+        image: image.clone(),
+        flink,
+        mode,
+    })
 }
 
-/// Python functions need the wheel, and the wheel needs a Python that it was built for.
-fn check_python(draft: &mut Draft<'_>, image: &ImageVersion) -> Result<(), PlanError> {
-    if image.python_fits() {
-        return Ok(());
-    }
-    let (lowest, highest) = image.flink().python_wheels();
-    if draft.spec().job.python_functions == Some(false) {
+/// Flink says so at every start from 1.15 on.
+fn deprecated(draft: &mut Draft<'_>, image: &ImageVersion) {
+    let flink = image.flink();
+    if mode(draft, image) == YarnMode::PerJob && flink >= FlinkVersion::new(1, 15) {
         draft.warn(format!(
-            "PyFlink {} exists for Python {lowest} to {highest} and image {image} has {}: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed",
-            image.flink(),
-            image.python()
+            "per-job mode is deprecated since Flink 1.15 and gone in 2.0 (image {image} has {flink}); `job.mode = \"application\"` runs on both"
         ));
-        return Ok(());
     }
-    Err(PlanError::PythonNotOnImage {
-        image: image.clone(),
-        python: image.python(),
-        flink: image.flink(),
-        lowest,
-        highest,
-    })
 }

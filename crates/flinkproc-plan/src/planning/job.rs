@@ -2,23 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use flinkproc_core::{ImageVersion, YarnMode};
-use flinkproc_flink_cli::{Archive, Program, RunSettings};
+use flinkproc_core::{FlinkVersion, GcsUri, ImageVersion, ProjectId, YarnMode};
 
+use super::containers::Containers;
+use super::method::ChosenMethod;
+use super::python::{ChosenPython, requirements};
 use super::staging::{Demand, Staged};
-use super::{Draft, address, image};
-use crate::files::{archive_parts, file_name};
+use super::{Draft, address, archives, containers, image, session, variables};
+use crate::files::{archive_parts, file_name, in_folder};
 use crate::interpolate::Variables;
-use crate::plan::{EntryPoint, FileRole, JobPlan, PythonPlan, RemoteFile};
+use crate::launcher::LaunchBundle;
+use crate::plan::{ClaimMode, EntryPoint, FileRole, JobPlan, RemoteFile, RestorePlan};
 use crate::plan_error::PlanError;
+
+/// What was decided before the job.
+pub(super) struct Chosen<'a> {
+    pub(super) image: &'a ImageVersion,
+    pub(super) method: &'a ChosenMethod,
+    pub(super) python: &'a ChosenPython,
+    pub(super) project: &'a ProjectId,
+}
 
 pub(super) fn plan(
     draft: &mut Draft<'_>,
-    image: &ImageVersion,
+    chosen: &Chosen<'_>,
     variables: &Variables,
     staged: &mut Staged<'_>,
 ) -> Result<JobPlan, PlanError> {
     let spec = &draft.spec().job;
+    let image = chosen.image;
     let mut files = Vec::new();
     let entry = entry(draft, staged, &mut files)?;
     for (index, path) in spec.python_files.iter().enumerate() {
@@ -43,19 +55,20 @@ pub(super) fn plan(
         let key = format!("job.jars[{index}]");
         files.push(staged.job_file(&key, path, FileRole::Jar, Demand::Any)?);
     }
+    archives::check(draft)?;
+    if let EntryPoint::Module(module) = &entry {
+        archives::check_module(draft, module)?;
+    }
+    let unresolved = connectors(draft, staged, &mut files)?;
+    if let Some((_, file)) = &chosen.python.shipped {
+        staged.only(&file.name, "the shipped Python")?;
+        files.push(file.clone());
+    }
 
     let mode = image::mode(draft, image);
     if spec.mode.and_then(crate::spec::ModeSpec::named).is_none() {
         let source = format!("Flink {} of image {image}", image.flink());
         draft.note("job.mode", mode, source);
-    }
-    let method = draft.or_built_in("job.method", spec.method.clone(), "ssh".to_owned());
-    if method != "ssh" {
-        return Err(PlanError::Invalid {
-            at: draft.at("job.method"),
-            value: method,
-            problem: "the methods are `ssh`".to_owned(),
-        });
     }
     let name = draft.or("job.name", spec.name.clone(), || match &entry {
         EntryPoint::Script(name) => (
@@ -74,7 +87,21 @@ pub(super) fn plan(
         let value = variables.expand(&at, value)?;
         flink_config.insert(key.clone(), value);
     }
-    check_config(draft, &flink_config)?;
+    let session = session::plan(draft, mode)?;
+    if mode != YarnMode::Session {
+        let wishes = Containers {
+            section: "job",
+            jobmanager_memory: spec.jobmanager_memory,
+            taskmanager_memory: spec.taskmanager_memory,
+            slots: spec.slots,
+            queue: spec.queue.as_deref(),
+            node_label: spec.node_label.as_deref(),
+            application_type: spec.application_type.as_deref(),
+        };
+        containers::set(draft, &wishes, &mut flink_config)?;
+    }
+    check_config(draft, "job.flink_config", &flink_config)?;
+    check_requirements(draft, image)?;
     let args = spec
         .args
         .iter()
@@ -97,7 +124,7 @@ pub(super) fn plan(
         name,
         flink: image.flink(),
         mode,
-        method,
+        method: chosen.method.name.clone(),
         entry,
         args,
         files,
@@ -105,18 +132,168 @@ pub(super) fn plan(
         flink_config,
         tag: format!("flinkproc-{}", draft.request.deployment),
         result,
-        restore: None,
-        session: None,
-        python: PythonPlan::Image,
-        env: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        mirror: None,
+        restore: restore(draft, image, variables)?,
+        session,
+        python: chosen.python.plan.clone(),
+        env: variables::env(draft, variables)?,
+        secrets: variables::secrets(draft, chosen.project)?,
+        mirror: mirror(draft, chosen.method, staged)?,
+        classpaths: classpaths(draft)?,
+        unresolved,
     };
     // What Flink's command line cannot carry is found now, not on the cluster.
-    if mode == YarnMode::PerJob {
-        settings(&job, "/files").argv()?;
+    if !chosen.method.is_native() {
+        LaunchBundle::new(&job, &format!("{}-1", job.tag))?;
     }
     Ok(job)
+}
+
+/// Where the launcher copies what it writes, for a method that cannot look at the master.
+fn mirror(
+    draft: &Draft<'_>,
+    method: &ChosenMethod,
+    staged: &Staged<'_>,
+) -> Result<Option<GcsUri>, PlanError> {
+    if !method.mirrors() {
+        return Ok(None);
+    }
+    let runs = staged.home().join("runs/");
+    runs.map(Some)
+        .map_err(|error| PlanError::name(draft.at("staging.bucket"), &error))
+}
+
+/// The connectors' jars; what was not resolved comes back by name.
+fn connectors(
+    draft: &mut Draft<'_>,
+    staged: &mut Staged<'_>,
+    files: &mut Vec<RemoteFile>,
+) -> Result<Vec<String>, PlanError> {
+    let mut unresolved = Vec::new();
+    for (index, text) in draft.spec().job.packages.iter().enumerate() {
+        let key = format!("job.packages[{index}]");
+        let word = |part: &str| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            !part.is_empty() && part.chars().all(plain)
+        };
+        let parts: Vec<&str> = text.split(':').collect();
+        if !matches!(parts.len(), 1 | 3) || !parts.iter().all(|part| word(part)) {
+            return Err(PlanError::Invalid {
+                at: draft.at(&key),
+                value: text.clone(),
+                problem:
+                    "a connector is a short name, such as `kafka`, or `group:artifact:version`"
+                        .to_owned(),
+            });
+        }
+        let Some(jars) = draft.request.packages.get(text) else {
+            draft.warn(format!(
+                "{key}: the jars of `{text}` are not known yet: a deployment looks them up for Flink's version, which needs the network"
+            ));
+            unresolved.push(text.clone());
+            continue;
+        };
+        for jar in jars {
+            // Two connectors may need the same jar.
+            if !files
+                .iter()
+                .any(|file| file.sha256.as_ref() == Some(&jar.sha256))
+            {
+                files.push(staged.connector(&key, jar)?);
+            }
+        }
+    }
+    Ok(unresolved)
+}
+
+fn restore(
+    draft: &mut Draft<'_>,
+    image: &ImageVersion,
+    variables: &Variables,
+) -> Result<Option<RestorePlan>, PlanError> {
+    let spec = &draft.spec().job.restore;
+    let Some(from) = &spec.from else {
+        let lone = [
+            ("job.restore.claim", spec.claim.is_some()),
+            (
+                "job.restore.allow_non_restored",
+                spec.allow_non_restored.is_some(),
+            ),
+        ];
+        return match lone.iter().find(|(_, set)| *set) {
+            None => Ok(None),
+            Some((key, _)) => Err(PlanError::Missing {
+                key: "job.restore.from",
+                how: format!("`{key}` says how: name the savepoint or checkpoint, or remove it."),
+            }),
+        };
+    };
+    let from = variables.expand("job.restore.from", from)?;
+    if from.trim().is_empty() || from.contains(char::is_control) {
+        return Err(PlanError::Invalid {
+            at: draft.at("job.restore.from"),
+            value: from,
+            problem: "it is the address of a savepoint or checkpoint".to_owned(),
+        });
+    }
+    let flink = image.flink();
+    let legacy = spec.claim == Some(ClaimMode::Legacy);
+    if spec.claim.is_some() && flink < FlinkVersion::new(1, 15) {
+        return Err(PlanError::Incompatible {
+            first: "job.restore.claim".to_owned(),
+            second: format!("image {image}"),
+            reason: format!("it came with Flink 1.15, and the image has {flink}"),
+            fix: "Remove it: Flink before 1.15 always does what is now called `legacy`.".to_owned(),
+        });
+    }
+    if legacy && flink.is_2() {
+        return Err(PlanError::Incompatible {
+            first: "job.restore.claim legacy".to_owned(),
+            second: format!("image {image}"),
+            reason: format!("Flink {flink} has only `claim` and `no-claim`"),
+            fix: "Write `no-claim`, which leaves the state to you as well.".to_owned(),
+        });
+    }
+    Ok(Some(RestorePlan {
+        from,
+        claim: spec.claim,
+        allow_non_restored: draft.or_built_in(
+            "job.restore.allow_non_restored",
+            spec.allow_non_restored,
+            false,
+        ),
+    }))
+}
+
+fn classpaths(draft: &Draft<'_>) -> Result<Vec<String>, PlanError> {
+    let classpaths = &draft.spec().job.classpaths;
+    for (index, url) in classpaths.iter().enumerate() {
+        let known = ["file:///", "http://", "https://"]
+            .iter()
+            .any(|start| url.starts_with(start));
+        if !known || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(PlanError::Invalid {
+                at: draft.at(&format!("job.classpaths[{index}]")),
+                value: url.clone(),
+                problem: "Java reads `file:///…`, `http://…` and `https://…` on every machine; a jar of your own goes into `job.jars`".to_owned(),
+            });
+        }
+    }
+    Ok(classpaths.clone())
+}
+
+/// The requirements that Flink hands to pip on the workers, where they can be read here.
+fn check_requirements(draft: &Draft<'_>, image: &ImageVersion) -> Result<(), PlanError> {
+    let Some(path) = &draft.spec().job.requirements else {
+        return Ok(());
+    };
+    let local = in_folder(&draft.request.folder, path);
+    match draft.request.files.texts.get(&local) {
+        None => Ok(()),
+        Some(text) => {
+            let at = draft.at("job.requirements");
+            requirements::check(&at, &local, text, image.flink())
+        }
+    }
 }
 
 /// Whether the spec says what runs; asked before anything else, so that an empty spec hears of it first.
@@ -215,41 +392,15 @@ fn flink_arguments(
     Ok((config, parallelism))
 }
 
-fn check_config(draft: &Draft<'_>, config: &BTreeMap<String, String>) -> Result<(), PlanError> {
+pub(super) fn check_config(
+    draft: &Draft<'_>,
+    section: &str,
+    config: &BTreeMap<String, String>,
+) -> Result<(), PlanError> {
     match config.keys().find(|key| key.ends_with("PYTHONHOME")) {
         None => Ok(()),
         Some(key) => Err(PlanError::PythonHome {
-            at: draft.at(&format!("job.flink_config.{key}")),
+            at: draft.at(&format!("{section}.{key}")),
         }),
     }
-}
-
-/// The job as `flink run` is told it, with its files in `folder` on the master.
-pub(crate) fn settings(job: &JobPlan, folder: &str) -> RunSettings {
-    let path = |name: &str| format!("{folder}/{name}");
-    let program = match &job.entry {
-        EntryPoint::Script(name) => Program::Script(path(name)),
-        EntryPoint::Module(name) => Program::Module(name.clone()),
-    };
-    let mut settings = RunSettings::new(job.flink, job.mode, program)
-        .name(&job.name)
-        .tag(&job.tag);
-    settings.parallelism = job.parallelism;
-    settings.config.clone_from(&job.flink_config);
-    settings.arguments = job.args.iter().map(ToString::to_string).collect();
-    for file in &job.files {
-        let path = path(&file.name);
-        match &file.role {
-            FileRole::Script => {}
-            FileRole::PythonFile => settings.python_files.push(path),
-            FileRole::Requirements => settings.python_requirements = Some(path),
-            FileRole::Archive { directory } => settings.python_archives.push(Archive {
-                path,
-                directory: directory.clone(),
-            }),
-            FileRole::Jar => settings.jars.push(path),
-            FileRole::Environment => {}
-        }
-    }
-    settings
 }

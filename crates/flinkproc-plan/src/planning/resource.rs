@@ -6,12 +6,16 @@ use flinkproc_core::{ByteSize, ClusterRef, ImageVersion, Span, Zone};
 use serde_json::{Map, Value, json};
 
 use super::Draft;
+use super::cluster::Additions;
 use super::cluster_file::ClusterFile;
 use crate::plan_error::PlanError;
 use crate::spec::{ClusterSpec, Preemptibility};
 
 /// The label that marks a cluster as ours.
 const LABEL: &str = "flinkproc";
+
+/// How long the script that makes a Python may take, in seconds: it downloads some 700 MB on every machine.
+const ACTION_TIMEOUT: u64 = 1800;
 
 /// What was decided already.
 pub(super) struct Parts<'a> {
@@ -20,6 +24,7 @@ pub(super) struct Parts<'a> {
     pub(super) image: &'a ImageVersion,
     pub(super) max_idle: Span,
     pub(super) max_age: Span,
+    pub(super) additions: &'a Additions<'a>,
 }
 
 /// Lays what was decided and what the spec writes over the file's resource.
@@ -351,6 +356,10 @@ fn software(
         .components
         .iter()
         .map(|name| json!(name.to_uppercase()));
+    // Where components are not installed while the cluster is made, the image has them.
+    let method = parts.additions.components.iter();
+    let method = method.filter(|_| parts.image.installs_components_at_create());
+    let written = written.chain(method.map(|name| json!(name)));
     for name in in_file.into_iter().flatten().chain(written) {
         if !components.contains(&name) {
             components.push(name);
@@ -362,18 +371,26 @@ fn software(
 
 /// What stands around the machines: actions, policies, keys and buckets.
 fn around(spec: &ClusterSpec, resource: &mut Resource, parts: &Parts<'_>) {
-    if !spec.initialization_actions.is_empty() {
-        let actions: Vec<Value> = spec
-            .initialization_actions
-            .iter()
-            .map(|action| match action.timeout {
-                None => json!({"executableFile": action.script}),
-                Some(timeout) => {
-                    json!({"executableFile": action.script, "executionTimeout": timeout.to_google_json()})
-                }
-            })
-            .collect();
-        resource.set(&["config", "initializationActions"], Value::Array(actions));
+    let path = ["config", "initializationActions"];
+    let ours = parts.additions.action.map(|script| {
+        let timeout = Span::from_secs(ACTION_TIMEOUT).to_google_json();
+        json!({"executableFile": script, "executionTimeout": timeout})
+    });
+    let in_file = resource.get(&path).and_then(Value::as_array).cloned();
+    let written = spec.initialization_actions.iter().map(|action| match action.timeout {
+        None => json!({"executableFile": action.script}),
+        Some(timeout) => {
+            json!({"executableFile": action.script, "executionTimeout": timeout.to_google_json()})
+        }
+    });
+    // What the spec writes replaces the file's; ours comes first, so that the others find the Python.
+    let others = if spec.initialization_actions.is_empty() {
+        in_file.unwrap_or_default()
+    } else {
+        written.collect()
+    };
+    if ours.is_some() || !spec.initialization_actions.is_empty() {
+        resource.set(&path, ours.into_iter().chain(others).collect());
     }
     if let Some(policy) = &spec.autoscaling_policy {
         let ClusterRef {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flinkproc_core::{BucketName, GcsUri};
 
+use super::python::ChosenPython;
 use super::{Draft, address};
 use crate::files::{
     LocalFact, below, file_name, in_folder, is_pattern, is_remote, pattern_folder,
@@ -13,7 +14,7 @@ use crate::interpolate::Variables;
 use crate::place::At;
 use crate::plan::{FileRole, RemoteFile, StagingPlan, UploadPlan};
 use crate::plan_error::PlanError;
-use crate::request::DeployRequest;
+use crate::request::{DeployRequest, ResolvedJar};
 
 /// The bucket of a sandbox where the spec names none.
 const SANDBOX_BUCKET: &str = "flinkproc-sandbox";
@@ -107,13 +108,7 @@ impl<'a> Staged<'a> {
                 role,
             }
         };
-        if let Some(first) = self.files.insert(name.clone(), path.to_owned()) {
-            return Err(PlanError::SameName {
-                name,
-                first,
-                second: path.to_owned(),
-            });
-        }
+        self.only(&name, path)?;
         Ok(file)
     }
 
@@ -186,10 +181,53 @@ impl<'a> Staged<'a> {
         self.uploads.entry(to).or_insert(plan);
     }
 
-    pub(super) fn into_plan(self) -> StagingPlan {
+    /// The deployment's own place in the bucket.
+    pub(super) const fn home(&self) -> &GcsUri {
+        &self.home
+    }
+
+    /// Takes a connector's jar.
+    pub(super) fn connector(
+        &mut self,
+        key: &str,
+        jar: &ResolvedJar,
+    ) -> Result<RemoteFile, PlanError> {
+        let at = || self.request.spec.at(key);
+        let object = format!("flinkproc/{}/{}", jar.sha256, jar.file_name);
+        let to = GcsUri::new(self.home.bucket().clone(), object)
+            .map_err(|error| PlanError::name(at(), &error))?;
+        let seen = Seen {
+            size: jar.size,
+            sha256: jar.sha256.clone(),
+            crc32c: jar.crc32c,
+        };
+        self.upload(jar.local.clone(), to.clone(), seen);
+        let file = RemoteFile {
+            from: to,
+            name: jar.file_name.clone(),
+            sha256: Some(jar.sha256.clone()),
+            role: FileRole::Jar,
+        };
+        self.only(&file.name, &jar.coordinate)?;
+        Ok(file)
+    }
+
+    /// All files of a job lie in one folder.
+    pub(super) fn only(&mut self, name: &str, path: &str) -> Result<(), PlanError> {
+        match self.files.insert(name.to_owned(), path.to_owned()) {
+            None => Ok(()),
+            Some(first) => Err(PlanError::SameName {
+                name: name.to_owned(),
+                first,
+                second: path.to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn into_plan(self, python: ChosenPython) -> StagingPlan {
         StagingPlan {
-            texts: Vec::new(),
-            environment: None,
+            texts: python.action.into_iter().collect(),
+            environment: python.shipped.map(|(environment, _)| environment),
             home: self.home,
             uploads: self.uploads.into_values().collect(),
         }

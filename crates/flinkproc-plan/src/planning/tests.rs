@@ -1,5 +1,7 @@
 //! Requests and the plans that they become.
 
+use std::collections::BTreeMap;
+
 use flinkproc_core::{Explain, FailureKind};
 use serde_json::Value;
 
@@ -139,6 +141,8 @@ impl Case<'_> {
                 ssh_port: 2222,
             }),
             files: facts(),
+            methods: vec!["carrier".to_owned()],
+            packages: BTreeMap::new(),
         })
     }
 
@@ -159,6 +163,15 @@ impl Case<'_> {
             }
         }
     }
+}
+
+/// The commands of a step, a word a space.
+fn commands(plan: &Plan, step: &str) -> String {
+    let commands = plan.equivalents();
+    let of_step = commands.iter().filter(|command| command.step == step);
+    of_step
+        .map(|command| format!("{}: {}\n", command.place, command.argv.join(" ")))
+        .collect()
 }
 
 fn json(value: &Value) -> String {
@@ -215,6 +228,9 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
 
     Job
       name           my etl
+      mode           per-job
+      method         ssh
+      Python         the image's own
       file           my etl.py from gs://my-bucket/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
       argument       "it's $5"
       argument       "gs://my-bucket/flinkproc/deployments/etl-1/input/"
@@ -232,6 +248,7 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
       job.method                   = ssh (built-in)
       job.mode                     = per-job (Flink 1.17.0 of image 2.2)
       job.name                     = my etl (job.script)
+      python.environment           = image (apache-flink 1.17.0 has wheels for Python 3.7 to 3.10, and image 2.2 brings 3.11)
       ssh.access                   = auto (built-in)
       ssh.config                   = false (built-in)
       ssh.identity                 = ephemeral (built-in)
@@ -243,7 +260,8 @@ fn a_plan_is_the_same_every_time_and_survives_its_file() {
       watch.on_interrupt           = delete (built-in)
 
     Warnings
-      - PyFlink 1.17.0 exists for Python 3.7 to 3.10 and image 2.2 has 3.11: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed
+      - per-job mode is deprecated since Flink 1.15 and gone in 2.0 (image 2.2 has 1.17.0); `job.mode = "application"` runs on both
+      - apache-flink 1.17.0 has wheels for Python 3.7 to 3.10, and image 2.2 brings 3.11: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed
     "#);
 }
 
@@ -487,10 +505,11 @@ fn an_exported_cluster_passes_through_below_the_typed_keys() {
       "clusterName": "flink-etl-1"
     }
     "#);
-    insta::assert_snapshot!(plan.warnings.join("\n"), @"
-    PyFlink 1.15.4 exists for Python 3.6 to 3.8 and image 2.1.15-debian11 has 3.10: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed
+    insta::assert_snapshot!(plan.warnings.join("\n"), @r#"
+    per-job mode is deprecated since Flink 1.15 and gone in 2.0 (image 2.1.15-debian11 has 1.15.4); `job.mode = "application"` runs on both
+    apache-flink 1.15.4 has wheels for Python 3.6 to 3.8, and image 2.1.15-debian11 brings 3.10: without Python functions the job may run, by the Python files of Flink's own distribution; whether Dataproc's image keeps them is not confirmed
     the cluster has 3 masters; one is recommended: Dataproc's high availability does not cover Flink
-    ");
+    "#);
 }
 
 #[test]
@@ -611,10 +630,11 @@ fn an_existing_cluster_is_found_and_never_made_or_deleted() {
 fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
     let mut case = with(&["job.python_functions=true"]).sandbox();
     let plan = case.planned();
-    insta::assert_snapshot!(plan.warnings.join("\n"), @"
-    the sandbox has no image 2.2 (Flink 1.17.0): sandbox-1.20 (Flink 1.20) stands in for it
-    on Dataproc this would be refused: image 2.2 has Python 3.11, and PyFlink 1.17.0 exists for Python 3.7 to 3.10 only
-    ");
+    insta::assert_snapshot!(plan.warnings.join("\n"), @r#"
+    per-job mode is deprecated since Flink 1.15 and gone in 2.0 (image sandbox-1.20 has 1.20.5); `job.mode = "application"` runs on both
+    the sandbox has no image 2.2 (Flink 1.17.0): sandbox-1.20 (Flink 1.20.5) stands in for it
+    on Dataproc the job would get a shipped Python 3.10: apache-flink 1.17.0 has wheels for Python 3.7 to 3.10, and image 2.2 brings 3.11
+    "#);
     assert_eq!(
         plan.cluster.requested_image.map(String::from).as_deref(),
         Some("2.2")
@@ -626,7 +646,7 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
     assert_eq!(plan.ssh.port, 2222);
     case.text = "[job]\nscript = 'my etl.py'\n".to_owned();
     let plan = case.planned();
-    insta::assert_snapshot!(plan.render(), @"
+    insta::assert_snapshot!(plan.render(), @r#"
     Deployment etl-1 of flinkproc.toml
 
     Steps
@@ -648,7 +668,7 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
       name           projects/flinkproc-sandbox/regions/us-central1/clusters/flink-etl-1
       zone           us-central1-a
       image          sandbox-1.20
-      Flink          1.20
+      Flink          1.20.5
       workers        2
       end            deleted by flinkproc when the run ends, however it ends
       safety net     Dataproc deletes it after 30m without work, and at the age of 7h
@@ -656,6 +676,9 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
 
     Job
       name           my etl
+      mode           per-job
+      method         ssh
+      Python         the image's own
       file           my etl.py from gs://flinkproc-sandbox/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py
 
     Taken without being written
@@ -672,8 +695,9 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
       cluster.workers.machine_type = left to Dataproc (built-in)
       cluster.zone                 = us-central1-a (gcloud configuration)
       job.method                   = ssh (built-in)
-      job.mode                     = per-job (Flink 1.20 of image sandbox-1.20)
+      job.mode                     = per-job (Flink 1.20.5 of image sandbox-1.20)
       job.name                     = my etl (job.script)
+      python.environment           = image (apache-flink 1.20.5 has wheels for Python 3.8 to 3.11, and image sandbox-1.20 brings 3.11)
       ssh.access                   = internal (sandbox)
       ssh.config                   = false (built-in)
       ssh.identity                 = ephemeral (built-in)
@@ -684,7 +708,10 @@ fn the_sandbox_stands_in_for_the_image_and_needs_no_project() {
       watch.deadline               = 6h (built-in)
       watch.on_failure             = delete (built-in)
       watch.on_interrupt           = delete (built-in)
-    ");
+
+    Warnings
+      - per-job mode is deprecated since Flink 1.15 and gone in 2.0 (image sandbox-1.20 has 1.20.5); `job.mode = "application"` runs on both
+    "#);
 }
 
 #[test]
@@ -719,11 +746,14 @@ fn uploads_are_named_by_content_and_inputs_keep_their_folders() {
     remote.py PythonFile false
     lib2.zip Archive { directory: "venv" } true
     "#);
-    let submit = plan
-        .equivalents()
-        .into_iter()
-        .find(|command| command.step == "submit");
-    insta::assert_snapshot!(submit.expect("there").argv.join(" "), @"flink run -t yarn-per-job -Dyarn.application.name=my etl -Dyarn.tags=flinkproc-etl-1 -pyfs ./lib.zip,./remote.py -pyarch ./lib2.zip#venv -py ./my etl.py");
+    insta::assert_snapshot!(commands(&plan, "submit"), @"
+    on the master: mkdir -p /tmp/flinkproc
+    on the master: gcloud storage cp gs://my-bucket/flinkproc/ade404b510fe5ce2bc2e7f53379d523bb72b16e85e9afb3fbbb66d323bdc2ce8/my etl.py /tmp/flinkproc/my etl.py
+    on the master: gcloud storage cp gs://my-bucket/flinkproc/e0201469507c6b9dc8d0ccc0c2fd4b8a4e5f10c534a907f6469f4bc75e929005/lib.zip /tmp/flinkproc/lib.zip
+    on the master: gcloud storage cp gs://bucket/c/remote.py /tmp/flinkproc/remote.py
+    on the master: gcloud storage cp gs://my-bucket/flinkproc/2960436dda705edf4d66e2f5103e256478db0b497257b77406d171b01ce67158/lib2.zip /tmp/flinkproc/lib2.zip
+    on the master: flink run -t yarn-per-job -Dpython.client.executable=python3 -Dyarn.application.name=my etl -Dyarn.tags=flinkproc-etl-1-1 -pyfs /tmp/flinkproc/lib.zip,/tmp/flinkproc/remote.py -pyarch /tmp/flinkproc/lib2.zip#venv -pyexec python3 -py /tmp/flinkproc/my etl.py
+    ");
 }
 
 #[test]
@@ -765,6 +795,7 @@ fn what_nobody_wrote_is_noted_with_its_source() {
     job.method = ssh (built-in)
     job.mode = per-job (Flink 1.17.0 of image 2.2)
     job.name = my etl (job.script)
+    python.environment = image (apache-flink 1.17.0 has wheels for Python 3.7 to 3.10, and image 2.2 brings 3.11)
     ssh.access = auto (built-in)
     ssh.config = false (built-in)
     ssh.identity = ephemeral (built-in)

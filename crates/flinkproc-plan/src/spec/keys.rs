@@ -58,6 +58,12 @@ fn walk(root: &Value, table: &Value, prefix: &str, keys: &mut Vec<SpecKey>) {
                     walk(root, resolve(root, choice).1, &key, keys);
                 }
             }
+            Some("AccessOr") => {
+                add("word or table");
+                for choice in inner["anyOf"].as_array().into_iter().flatten() {
+                    walk(root, resolve(root, choice).1, &key, keys);
+                }
+            }
             _ if inner.get("properties").is_some() => walk(root, inner, &key, keys),
             _ => match inner["type"].as_str().or_else(|| inner["type"][0].as_str()) {
                 Some("array") => {

@@ -18,11 +18,25 @@ pub struct SshSpec {
     /// How long an ephemeral key is valid; by default the deadline and an hour.
     pub key_ttl: Option<Span>,
     /// The way to the master: `auto` (its external address where it has one, else Identity-Aware Proxy), `external`, `internal`
-    /// (for callers inside its network), or `iap`. By default `auto`.
+    /// (for callers inside its network), `iap`, or `never`, with the methods that need no SSH. By default `auto`.
     pub access: Option<AccessSpec>,
     /// Whether your `~/.ssh/config` is followed: `HostName`, `Port`, `User`, `IdentityFile`, `ConnectTimeout` and `ProxyJump` of the
     /// master, by its machine's name; what this section says goes before it. By default false.
     pub config: Option<bool>,
+}
+
+/// The way to the master, or a table that says more.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: layering turns the word into a table"
+)]
+pub(super) enum AccessOr {
+    /// The way to the master.
+    Access(AccessSpec),
+    /// The way to the master, and more.
+    Table(SshSpec),
 }
 
 /// The way to the master.

@@ -54,33 +54,26 @@ fn wrong_files_are_refused() {
 #[test]
 fn what_an_image_cannot_run_is_refused() {
     let check = |flags: &[&str]| with(flags).refused();
-    insta::assert_snapshot!(check(&["job.python_functions=true"]), @"
-    SPC031: image 2.2 has Python 3.11, and PyFlink 1.17.0 exists for Python 3.7 to 3.10 only
-    help: Workers could not run Python functions. If the job has none (Table API or SQL only), write `python_functions = false` in `[job]`; `--sandbox` runs the job on this machine.
+    let functions = "job.python_functions=true";
+    insta::assert_snapshot!(check(&[functions, "python.environment=image"]), @"
+    SPC031: apache-flink 1.17.0 has wheels for Python 3.7 to 3.10; image 2.2 brings 3.11
+    help: Workers could not run Python functions. Remove `python.environment` (a Python with PyFlink is then shipped with the job); for a job without them (Table API or SQL only) write `python_functions = false` in `[job]`.
     ");
-    insta::assert_snapshot!(check(&["cluster.image=2.3", "job.python_functions=true"]), @"
-    SPC031: image 2.3 has Python 3.11, and PyFlink 1.17.0 exists for Python 3.7 to 3.10 only
-    help: Workers could not run Python functions. If the job has none (Table API or SQL only), write `python_functions = false` in `[job]`; `--sandbox` runs the job on this machine.
+    insta::assert_snapshot!(check(&[functions, "python.environment=image", "cluster.image=2.3"]), @"
+    SPC031: apache-flink 1.17.0 has wheels for Python 3.7 to 3.10; image 2.3 brings 3.11
+    help: Workers could not run Python functions. Remove `python.environment` (a Python with PyFlink is then shipped with the job); for a job without them (Table API or SQL only) write `python_functions = false` in `[job]`.
+    ");
+    insta::assert_snapshot!(check(&[functions, "python.version=3.12"]), @"
+    SPC044: apache-flink 1.17.0 of image 2.2 has wheels for Python 3.7 to 3.10; `python.version` at --set python.version asks for 3.12
+    help: Write a version from 3.7 to 3.10, or remove `python.version`: it is then chosen.
     ");
     insta::assert_snapshot!(check(&["cluster.image=3.0", "job.mode=per-job"]), @"
     SPC029: image 3.0 has Flink 2.2.0, which has no per-job mode on YARN
     help: Remove `job.mode` (or write `auto`), or name an image with a Flink that has it: 2.2 and 2.3 have 1.17, 3.0 has 2.2.
     ");
-    insta::assert_snapshot!(check(&["cluster.image=3.0"]), @"
-    SPC030: flinkproc cannot run a job in application mode yet, and image 3.0 with Flink 2.2.0 would get it
-    help: What runs today is per-job mode, on images with Flink 1.x (2.0 to 2.3) and in the sandbox (`--sandbox`).
-    ");
-    insta::assert_snapshot!(check(&["job.mode=session"]), @"
-    SPC030: flinkproc cannot run a job in session mode yet, and image 2.2 with Flink 1.17.0 would get it
-    help: What runs today is per-job mode, on images with Flink 1.x (2.0 to 2.3) and in the sandbox (`--sandbox`).
-    ");
     insta::assert_snapshot!(check(&["cluster.image=sandbox-1.20"]), @"
     SPC032: image sandbox-1.20 is of the local sandbox, and this deployment goes to Google Cloud
     help: Name an image of Dataproc, such as `2.2`, or run with `--sandbox`.
-    ");
-    insta::assert_snapshot!(with(&["job.mode=application"]).sandbox().refused(), @"
-    SPC030: flinkproc cannot run a job in application mode yet, and image sandbox-1.20 with Flink 1.20 would get it
-    help: What runs today is per-job mode, on images with Flink 1.x (2.0 to 2.3) and in the sandbox (`--sandbox`).
     ");
 }
 
@@ -127,9 +120,13 @@ fn values_that_the_services_would_refuse_are_refused() {
     SPC035: `job.result` at --set job.result cannot be `s3://x`: a Cloud Storage address has this form: it starts with `gs://` and a bucket
     help: Nothing was created; change the value and run it again.
     ");
-    insta::assert_snapshot!(check("job.method=pig"), @"
-    SPC035: `job.method` at --set job.method cannot be `pig`: the methods are `ssh`
-    help: Nothing was created; change the value and run it again.
+    insta::assert_snapshot!(check("job.method=pgi"), @"
+    SPC039: there is no submission method `pgi`, named by `job.method` at --set job.method
+    help: Did you mean `pig`? There are these methods: `ssh`, `pig`, `pyspark`, `hadoop`, `native`, `carrier`.
+    ");
+    insta::assert_snapshot!(check("job.method=airflow"), @"
+    SPC039: there is no submission method `airflow`, named by `job.method` at --set job.method
+    help: There are these methods: `ssh`, `pig`, `pyspark`, `hadoop`, `native`, `carrier`.
     ");
     insta::assert_snapshot!(check("job.parallelism=0"), @"
     FLK007: the Flink configuration key `parallelism` cannot be set: it is a positive number
