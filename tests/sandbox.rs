@@ -6,8 +6,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![expect(clippy::panic, reason = "a helper that fails fails its test")]
 
-#[path = "sandbox/arguments.rs"]
-mod arguments;
 #[path = "support/binary.rs"]
 mod binary;
 #[path = "sandbox/endings.rs"]
@@ -16,9 +14,22 @@ mod endings;
 mod kernel;
 #[path = "sandbox/kills.rs"]
 mod kills;
+#[path = "sandbox/matrix.rs"]
+mod matrix;
 #[path = "support/real.rs"]
 mod real;
 #[path = "support/running.rs"]
 mod running;
+#[path = "sandbox/secrets.rs"]
+mod secrets;
 #[path = "sandbox/word_count.rs"]
 mod word_count;
+
+/// Whether the long sweeps are asked for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the suite is chosen by the environment"
+)]
+fn full() -> bool {
+    std::env::var("FLINKPROC_TEST_FULL").is_ok_and(|value| !value.is_empty())
+}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::full;
 use crate::kernel::processes;
 use crate::real::Real;
 use crate::word_count::copied;
@@ -19,14 +20,6 @@ const MOMENTS: [&str; 4] = [
 
 /// How long what was killed may take to be gone.
 const GONE: Duration = Duration::from_secs(30);
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the suite is chosen by the environment"
-)]
-fn full() -> bool {
-    std::env::var("FLINKPROC_TEST_FULL").is_ok_and(|value| !value.is_empty())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_deployment_leaves_nothing_running() {

@@ -1,11 +1,13 @@
 //! What was typed, exactly: nothing is resolved, defaulted or checked against anything here.
 
+mod job;
 mod sandbox;
 
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
+pub(crate) use job::{Job, JobCommand, SessionCommand, SessionPlaceArgs, WhichJob};
 pub(crate) use sandbox::{
     DownSandbox, LogsSandbox, Sandbox, SandboxCommand, StatusSandbox, Up, Vars, VarsForm,
 };
@@ -103,7 +105,9 @@ pub(crate) enum Command {
     Status(Status),
     /// Shows what a deployment's programs said.
     Logs(Logs),
-    /// Lists, describes or deletes Dataproc clusters.
+    /// Lists a deployment's Flink jobs, takes savepoints of them, stops or cancels them.
+    Job(Job),
+    /// Lists, describes or deletes Dataproc clusters, and keeps Flink sessions on them.
     Cluster(Cluster),
     /// Starts and ends a Dataproc on this machine that stays.
     Sandbox(Sandbox),
@@ -322,6 +326,9 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         place: PlaceArgs,
     },
+    /// Starts, lists or ends Flink sessions on a cluster.
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Deletes one cluster and waits until it is gone.
     Delete {
         /// Its name.

@@ -101,6 +101,7 @@ async fn dispatch(app: &App, cli: Cli) -> Result<u8, Problem> {
         Some(Command::Down(args)) => commands::down::run(app, &args).await,
         Some(Command::Status(args)) => commands::status::run(app, &args).await,
         Some(Command::Logs(args)) => commands::logs::run(app, &args).await,
+        Some(Command::Job(args)) => commands::job::run(app, &args).await,
         Some(Command::Cluster(args)) => commands::cluster::run(app, &args).await,
         Some(Command::Sandbox(args)) => commands::sandbox::run(app, &args).await,
         None => Ok(0),

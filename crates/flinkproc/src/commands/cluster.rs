@@ -12,6 +12,7 @@ use crate::App;
 use crate::args::{Cluster as Args, ClusterCommand, PlaceArgs};
 use crate::clients::{self, Endpoints};
 use crate::clock::SystemClock;
+use crate::commands::session;
 use crate::error::AppError;
 use crate::gcloud::GcloudConfiguration;
 use crate::report::Problem;
@@ -23,27 +24,29 @@ const DELETION: Span = Span::from_secs(30 * 60);
 
 /// Runs one of the sub-verbs.
 pub(crate) async fn run(app: &App, args: &Args) -> Result<u8, Problem> {
-    let place = match &args.command {
-        ClusterCommand::List { place, .. }
-        | ClusterCommand::Describe { place, .. }
-        | ClusterCommand::Delete { place, .. } => place,
-    };
-    let api = clients::dataproc(&endpoints(app, place)?).await?;
     match &args.command {
-        ClusterCommand::List { place, filter } => list(app, &api, place, filter).await,
+        ClusterCommand::List { place, filter } => {
+            let api = open(app, place).await?;
+            list(app, &api, place, filter).await
+        }
         ClusterCommand::Describe { name, place } => {
-            let cluster = named(app, name, place)?;
-            describe(app, &api, &cluster).await
+            let api = open(app, place).await?;
+            describe(app, &api, &named(app, name, place)?).await
         }
         ClusterCommand::Delete { name, place } => {
             let cluster = named(app, name, place)?;
-            delete(app, &api, &cluster).await?;
+            delete(app, &open(app, place).await?, &cluster).await?;
             if app.stdio.json() {
                 app.stdio.json_result(&json!({ "deleted": cluster.name }));
             }
             Ok(0)
         }
+        ClusterCommand::Session(command) => session::run(app, command).await,
     }
+}
+
+async fn open(app: &App, place: &PlaceArgs) -> Result<GoogleDataproc, Problem> {
+    Ok(clients::dataproc(&endpoints(app, place)?).await?)
 }
 
 async fn list(
@@ -159,7 +162,7 @@ async fn get(api: &GoogleDataproc, wanted: &ClusterRef) -> Result<Cluster, Probl
     Ok(api.find(wanted).await?.ok_or_else(missing)?)
 }
 
-fn named(app: &App, name: &str, place: &PlaceArgs) -> Result<ClusterRef, Problem> {
+pub(crate) fn named(app: &App, name: &str, place: &PlaceArgs) -> Result<ClusterRef, Problem> {
     let (project, region) = find_place(app, place)?;
     let name = parse(name, "cluster name")?;
     Ok(ClusterRef {
