@@ -19,22 +19,43 @@
 //! # }
 //! ```
 //!
-//! In reading order: [`method`] (the trait and its values), [`ssh`] (over an SSH connection), [`memory`] (a master in memory),
+//! In reading order: [`method`] (the trait and its values), [`ssh`] (over an SSH connection), [`dataproc_job`] (as a job of
+//! Dataproc's Jobs API: `place`, `mirror` and `dataproc_act` are its parts) with the [`carrier`]s [`pig`], [`pyspark`] and
+//! [`hadoop`], [`native`] (Dataproc runs Flink itself), [`builtin`] (all of them by name), [`memory`] (a master in memory),
 //! `faulty` (failures on demand), [`error`], and, behind the feature `contract`, the suite that every method passes.
 
 mod answer;
+pub mod builtin;
+pub mod carrier;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod dataproc_act;
+pub mod dataproc_job;
 pub mod error;
 mod faulty;
+pub mod hadoop;
 pub mod memory;
 pub mod method;
+mod mirror;
+pub mod native;
+mod native_job;
+pub mod pig;
+mod place;
+pub mod pyspark;
 pub mod ssh;
 
+pub use builtin::{BUILTIN, builtin};
+pub use carrier::{Carrier, Parcel};
+pub use dataproc_job::DataprocJobMethod;
 pub use error::SubmitError;
+pub use hadoop::Hadoop;
 pub use memory::{InMemoryMethod, Script};
 pub use method::{
     Acted, JobAction, LauncherExit, Observation, Offsets, RunRef, RunState, SeenApplication,
     Sighting, SubmissionMethod,
 };
+pub use native::{NativeKind, NativeMethod};
+pub use pig::Pig;
+pub use place::DataprocPlace;
+pub use pyspark::PySpark;
 pub use ssh::SshMethod;

@@ -12,7 +12,7 @@ use flinkproc_patterns::Clients;
 use flinkproc_rest::{Endpoint, HttpFlink, HttpYarn};
 use flinkproc_ssh::RusshConnector;
 use flinkproc_staging::GoogleStaging;
-use flinkproc_submit::SshMethod;
+use flinkproc_submit::{BUILTIN, DataprocPlace, builtin};
 use google_cloud_auth::credentials::{self, Credentials, anonymous};
 
 use crate::account;
@@ -263,7 +263,17 @@ pub(crate) async fn all(endpoints: &Endpoints) -> Result<Clients, Problem> {
         methods: BTreeMap::new(),
         clock,
     };
-    Ok(clients.with_method(SshMethod::NAME, |there| {
-        Ok(Arc::new(SshMethod::over(there.shell.as_ref())?))
+    Ok(BUILTIN.iter().fold(clients, |clients, name| {
+        let clock = Arc::clone(&clients.clock);
+        clients.with_method(*name, move |there| {
+            let place = DataprocPlace {
+                jobs: Arc::clone(&there.jobs),
+                staging: Arc::clone(&there.staging),
+                cluster: there.cluster.clone(),
+                home: there.home.clone(),
+                clock: Arc::clone(&clock),
+            };
+            builtin(name, there.shell.as_ref(), place)
+        })
     }))
 }
