@@ -7,13 +7,16 @@
 
 mod master;
 mod run;
+mod servers;
+mod shell;
 
 use std::sync::Arc;
 
 use flinkproc_core::{Attempt, Span};
 
-pub use self::master::{FakeMaster, MasterShell};
+pub use self::master::{BUCKET, FakeMaster};
 use self::run::{follow, observe_from, observe_until, run_ref};
+pub use self::shell::MasterShell;
 use crate::error::SubmitError;
 use crate::method::{Offsets, RunState, SubmissionMethod};
 

@@ -1,52 +1,41 @@
-//! A master for tests: a home directory, a `flink` that runs the program at once, and a storage server.
+//! A master for tests: a home directory, a `flink` and a `yarn` that do as the real ones, and the servers they ask.
 #![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use flinkproc_core::YarnMode;
 use flinkproc_plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
-use flinkproc_ssh::{
-    Content, FileMode, Forward, LocalShell, Output, RemoteCommand, RemoteProcess, RemoteShell,
-    ShellError,
-};
+use flinkproc_ssh::{LocalShell, RemoteCommand, RemoteShell};
+use flinkproc_staging::{MemoryStaging, Staging};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::servers::{Served, serve};
+use super::shell::MasterShell;
 use crate::method::RunRef;
 
-/// Says what Flink's client says, then runs the entry script with the program's interpreter: its last two arguments.
-const FLINK: &str = r#"#!/bin/sh
-echo run >>"$HOME/flink.runs"
-echo "INFO  YarnClusterDescriptor [] - Submitting application master application_1700000000000_0001"
-echo "Job has been submitted with JobID 4f0d1c3b2a49587766554433221100ff"
-for word in "$@"; do
-  case $word in -Dpython.client.executable=*) python=${word#*=} ;; esac
-  entry=$last last=$word
-done
-[ "$HADOOP_CLASSPATH" = /hadoop/jars ] || exit 99
-exec "$python" "$entry" "$last"
-"#;
-const FLINK_SAYS: &[u8] = b"INFO  YarnClusterDescriptor [] - Submitting application master application_1700000000000_0001\nJob has been submitted with JobID 4f0d1c3b2a49587766554433221100ff\n";
-const HADOOP: &str = "#!/bin/sh\necho /hadoop/jars\n";
-const YARN: &str = r#"#!/bin/sh
-echo "$* " >>"$HOME/yarn.calls"
-case $2 in -list)
-  echo "Total number of applications (application-types: [], states: [RUNNING] and tags: [x]):1"
-  echo "                Application-Id	    Application-Name"
-  echo "application_1700000000000_0001	              my etl"
-esac
-"#;
+/// The bucket of a fake master's storage.
+pub const BUCKET: &str = "bucket";
+
+/// The programs of a fake cluster; what they do is in them.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("flink", include_str!("fake/flink.sh")),
+    ("yarn", include_str!("fake/yarn.sh")),
+    ("yarn-session.sh", include_str!("fake/yarn-session.sh")),
+    ("hadoop", "#!/bin/sh\necho /hadoop/jars\n"),
+];
+
+/// The last of what the fake `flink` says before the program speaks.
+const SUBMITTED: &[u8] = b"Job has been submitted with JobID ";
 
 /// What the launcher cannot do without; `yarn` and `flink` come from the cluster.
-const NEEDED: [&str; 19] = [
+const NEEDED: [&str; 25] = [
     "sh",
     "bash",
     "tar",
@@ -66,26 +55,32 @@ const NEEDED: [&str; 19] = [
     "grep",
     "sleep",
     "true",
+    "cut",
+    "ln",
+    "cp",
+    "env",
+    "base64",
+    "dirname",
 ];
-
-type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 /// A master in a temporary directory; everything it started ends when it is dropped.
 #[derive(Debug)]
 pub struct FakeMaster {
     folder: TempDir,
     path: String,
-    objects: Objects,
-    storage: SocketAddr,
+    staging: Arc<MemoryStaging>,
+    secrets: Arc<Mutex<BTreeMap<String, String>>>,
+    staged: AtomicUsize,
+    address: SocketAddr,
     server: JoinHandle<()>,
 }
 
 impl FakeMaster {
-    /// Makes the directory and starts the storage server on loopback. Needs a tokio runtime and, on `PATH`, `python3`.
+    /// Makes the directory and starts the servers on loopback. Needs a tokio runtime and, on `PATH`, `python3`.
     pub async fn start() -> Self {
         let folder = TempDir::new().expect("temporary directory");
         std::fs::create_dir(folder.path().join("bin")).expect("folder");
-        for (name, text) in [("flink", FLINK), ("hadoop", HADOOP), ("yarn", YARN)] {
+        for (name, text) in PROGRAMS {
             let path = folder.path().join("bin").join(name);
             std::fs::write(&path, text).expect("written");
             let mode = std::fs::Permissions::from_mode(0o755);
@@ -95,15 +90,30 @@ impl FakeMaster {
         let path = RemoteCommand::raw("printf %s \"$PATH\"");
         let path = shell.run(&path).await.expect("ran").stdout;
         let path = String::from_utf8_lossy(&path).into_owned();
-        let objects = Objects::default();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("port");
-        let storage = listener.local_addr().expect("address");
-        let server = tokio::spawn(serve(listener, Arc::clone(&objects)));
+        let address = listener.local_addr().expect("address");
+        let conf = folder.path().join("conf");
+        std::fs::create_dir(&conf).expect("folder");
+        let site = format!(
+            "<configuration><property><name>yarn.resourcemanager.webapp.address</name><value>{address}</value></property></configuration>"
+        );
+        std::fs::write(conf.join("yarn-site.xml"), site).expect("written");
+        let bucket = BUCKET.parse().expect("bucket");
+        let staging = Arc::new(MemoryStaging::new().with_bucket(bucket));
+        let secrets = Arc::default();
+        let served = Served {
+            staging: Arc::clone(&staging),
+            yarn: folder.path().join("yarn"),
+            secrets: Arc::clone(&secrets),
+        };
+        let server = tokio::spawn(serve(listener, served));
         Self {
             folder,
             path,
-            objects,
-            storage,
+            staging,
+            secrets,
+            staged: AtomicUsize::new(0),
+            address,
             server,
         }
     }
@@ -135,7 +145,12 @@ impl FakeMaster {
         let home = self.home().display().to_string();
         BTreeMap::from([
             ("PATH", format!("{home}/bin:{}", self.path)),
-            ("STORAGE_EMULATOR_HOST", format!("http://{}", self.storage)),
+            ("STORAGE_EMULATOR_HOST", format!("http://{}", self.address)),
+            ("HADOOP_CONF_DIR", format!("{home}/conf")),
+            (
+                "FLINKPROC_SECRET_MANAGER_ENDPOINT",
+                format!("http://{}", self.address),
+            ),
             ("PYTHONHOME", "/nowhere".to_owned()),
             ("HOME", home),
         ])
@@ -162,6 +177,8 @@ impl FakeMaster {
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             mirror: None,
+            classpaths: Vec::new(),
+            unresolved: Vec::new(),
             name: format!("job of {} bytes", script.len()),
             flink: "1.17.0".parse().expect("version"),
             mode: YarnMode::PerJob,
@@ -187,20 +204,38 @@ impl FakeMaster {
     pub fn stage_as(&self, name: &str, script: &str, args: &[&str]) -> JobPlan {
         let mut job = Self::job(script, args);
         job.entry = EntryPoint::Script(name.to_owned());
-        job.files = vec![file(name, &self.put(script), FileRole::Script)];
+        job.files = vec![file(name, &self.put(script.to_owned()), FileRole::Script)];
         job
     }
 
     /// Stages a Python file beside a job's script.
     pub fn add_python_file(&self, job: &mut JobPlan, name: &str, text: &str) {
-        let object = self.put(text);
+        let object = self.put(text.to_owned());
         job.files.push(file(name, &object, FileRole::PythonFile));
     }
 
-    fn put(&self, text: &str) -> String {
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        let object = objects.len().to_string();
-        objects.insert(object.clone(), text.as_bytes().to_vec());
+    /// Stages an archive, such as a Python environment.
+    pub fn add_file(&self, job: &mut JobPlan, name: &str, content: Vec<u8>, role: FileRole) {
+        let object = self.put(content);
+        job.files.push(file(name, &object, role));
+    }
+
+    /// The master's storage: the bucket is [`BUCKET`].
+    #[must_use]
+    pub fn staging(&self) -> Arc<dyn Staging> {
+        Arc::clone(&self.staging) as Arc<dyn Staging>
+    }
+
+    /// Gives Secret Manager a value, under its whole name with the version.
+    pub fn add_secret(&self, version: &str, value: &str) {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.insert(version.to_owned(), value.to_owned());
+    }
+
+    fn put(&self, content: impl Into<bytes::Bytes>) -> String {
+        let object = self.staged.fetch_add(1, Ordering::Relaxed).to_string();
+        let uri = format!("gs://{BUCKET}/{object}").parse().expect("address");
+        self.staging.overwrite(uri, content);
         object
     }
 
@@ -236,12 +271,46 @@ impl FakeMaster {
         std::fs::read_to_string(self.home().join(file)).unwrap_or_default()
     }
 
+    /// The arguments of each `flink run`, one line each.
+    #[must_use]
+    pub fn flink_calls(&self) -> String {
+        self.read("flink.calls")
+    }
+
+    /// The arguments of each other call of `flink`, one line each.
+    #[must_use]
+    pub fn flink_acts(&self) -> String {
+        self.read("flink.acts")
+    }
+
+    /// How often a session was started.
+    #[must_use]
+    pub fn session_starts(&self) -> usize {
+        self.read("session.starts").lines().count()
+    }
+
+    /// The state of a YARN application, in YARN's words.
+    #[must_use]
+    pub fn application_state(&self, id: &str) -> String {
+        let state = self.read(&format!("yarn/{id}/state"));
+        state.trim().to_owned()
+    }
+
+    /// What an application's program said in its container.
+    #[must_use]
+    pub fn container_output(&self, id: &str) -> String {
+        self.read(&format!("yarn/{id}/container/jobmanager.out"))
+    }
+
     /// What the program itself said on standard output.
     #[must_use]
     pub fn without_flinks_words(&self, out: &[u8]) -> Vec<u8> {
-        out.strip_prefix(FLINK_SAYS)
-            .expect("Flink's words")
-            .to_vec()
+        let mut windows = out.windows(SUBMITTED.len());
+        let at = windows
+            .position(|window| window == SUBMITTED)
+            .expect("Flink's words");
+        let mut rest = out.split_at(at).1.splitn(2, |byte| *byte == b'\n');
+        rest.nth(1).unwrap_or_default().to_vec()
     }
 
     /// Kills an attempt's launcher, and nothing else.
@@ -264,89 +333,9 @@ impl Drop for FakeMaster {
 
 fn file(name: &str, object: &str, role: FileRole) -> RemoteFile {
     RemoteFile {
-        from: format!("gs://bucket/{object}").parse().expect("address"),
+        from: format!("gs://{BUCKET}/{object}").parse().expect("address"),
         name: name.to_owned(),
         sha256: None,
         role,
-    }
-}
-
-/// Answers downloads of the JSON API, one request for each connection.
-async fn serve(listener: TcpListener, objects: Objects) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, Arc::clone(&objects)));
-    }
-}
-
-async fn answer(mut stream: TcpStream, objects: Objects) -> Option<()> {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        request.push(stream.read_u8().await.ok()?);
-    }
-    let request = String::from_utf8_lossy(&request).into_owned();
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let object = path
-        .strip_prefix("/storage/v1/b/bucket/o/")
-        .and_then(|rest| rest.strip_suffix("?alt=media"))
-        .unwrap_or_default();
-    let found = {
-        let objects = objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.get(object).cloned()
-    };
-    let (status, body) = found.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.ok()?;
-    stream.write_all(&body).await.ok()
-}
-
-/// A shell whose commands all get some environment, as a login's would.
-pub struct MasterShell {
-    inner: Arc<dyn RemoteShell>,
-    environment: BTreeMap<&'static str, String>,
-}
-
-impl MasterShell {
-    /// Puts an environment around a shell.
-    pub fn new(inner: Arc<dyn RemoteShell>, environment: BTreeMap<&'static str, String>) -> Self {
-        Self { inner, environment }
-    }
-
-    fn dress(&self, command: &RemoteCommand) -> RemoteCommand {
-        let environment = self.environment.iter();
-        environment.fold(command.clone(), |command, (name, value)| {
-            command.env(*name, value)
-        })
-    }
-}
-
-impl fmt::Debug for MasterShell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-#[async_trait]
-impl RemoteShell for MasterShell {
-    async fn run(&self, command: &RemoteCommand) -> Result<Output, ShellError> {
-        self.inner.run(&self.dress(command)).await
-    }
-
-    async fn spawn(&self, command: &RemoteCommand) -> Result<Box<dyn RemoteProcess>, ShellError> {
-        self.inner.spawn(&self.dress(command)).await
-    }
-
-    async fn upload(&self, content: &Content, to: &str, mode: FileMode) -> Result<(), ShellError> {
-        self.inner.upload(content, to, mode).await
-    }
-
-    async fn download(&self, from: &str, to: &Path) -> Result<u64, ShellError> {
-        self.inner.download(from, to).await
-    }
-
-    async fn forward(&self, host: &str, port: u16) -> Result<Forward, ShellError> {
-        self.inner.forward(host, port).await
     }
 }
