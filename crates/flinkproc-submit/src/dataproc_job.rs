@@ -12,6 +12,7 @@ use flinkproc_dataproc::{Job, JobState};
 use flinkproc_flink_cli::{application_ids, job_ids};
 use flinkproc_plan::JobPlan;
 use flinkproc_plan::launcher::{BootstrapRun, LaunchBundle};
+use jiff::Timestamp;
 
 use crate::carrier::Carrier;
 use crate::error::SubmitError;
@@ -21,6 +22,10 @@ use crate::place::{DataprocPlace, job_id, parsed, read_exit};
 
 /// The pause between two looks at the bucket; the launcher writes about every two seconds.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a launcher whose Dataproc job was cancelled may take to end Flink and YARN and to say so.
+const LAST_ACTS: Duration = Duration::from_secs(60);
+/// How long it may take where the Dataproc job has ended by itself.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Hands a job to the launcher through a job of Dataproc's Jobs API.
 ///
@@ -77,6 +82,21 @@ impl<C: Carrier> DataprocJobMethod<C> {
             .await
     }
 
+    /// Whether the launcher may still be writing its last word although its Dataproc job is over.
+    ///
+    /// Pig and Spark are gone as soon as they are asked to end, and the launcher then has Flink and YARN to end. A job that
+    /// was not cancelled has waited for it.
+    fn is_settling(&self, job: &Job) -> bool {
+        let grace = match job.state {
+            JobState::Cancelled => LAST_ACTS,
+            _ => LAST_WORDS,
+        };
+        let ended = ended_at(job);
+        ended.is_some_and(|ended| {
+            self.place.clock.now().duration_since(ended).unsigned_abs() < grace
+        })
+    }
+
     /// What is known of a run whose Dataproc job is not alive and has left no `exit`.
     async fn without_exit(
         &self,
@@ -98,6 +118,12 @@ impl<C: Carrier> DataprocJobMethod<C> {
             }),
         }
     }
+}
+
+/// When a job came into its state.
+pub(crate) fn ended_at(job: &Job) -> Option<Timestamp> {
+    let since = job.resource.pointer("/status/stateStartTime");
+    since.and_then(|text| text.as_str()?.parse().ok())
 }
 
 pub(crate) fn detail(job: &Job) -> String {
@@ -145,7 +171,13 @@ impl<C: Carrier> SubmissionMethod for DataprocJobMethod<C> {
             // In this order: a job that has ended has written `exit` before, and all output before that.
             let job = self.place.find("observe", &id).await?;
             let exit = read_exit(&mirror).await?;
-            let alive = job.as_ref().is_some_and(|job| !job.state.is_terminal());
+            let alive = match &job {
+                Some(job) if job.state.is_terminal() && exit.is_none() => {
+                    self.is_settling(job) && mirror.gate().await? == Gate::Started
+                }
+                Some(job) => !job.state.is_terminal(),
+                None => false,
+            };
             let more = alive && exit.is_none();
             let out = mirror.said("out", from.out, &self.edges, more).await?;
             let err = mirror.said("err", from.err, &self.edges, more).await?;
@@ -169,7 +201,12 @@ impl<C: Carrier> SubmissionMethod for DataprocJobMethod<C> {
         let mirror = self.mirror(run, "cancel")?;
         mirror.put("cancel", "cancel").await?;
         let id = job_id(run, "")?;
-        if self.place.cancel("cancel", &id).await? || read_exit(&mirror).await?.is_some() {
+        if self.place.cancel("cancel", &id).await? {
+            return Ok(());
+        }
+        let job = self.place.find("cancel", &id).await?;
+        let settling = job.is_some_and(|job| self.is_settling(&job));
+        if settling || read_exit(&mirror).await?.is_some() {
             return Ok(());
         }
         if mirror.gate().await? == Gate::Started {

@@ -9,7 +9,7 @@ use flinkproc_plan::JobPlan;
 use flinkproc_staging::StagingError;
 use jiff::Timestamp;
 
-use crate::dataproc_job::DataprocJobMethod;
+use crate::dataproc_job::{DataprocJobMethod, ended_at};
 use crate::error::SubmitError;
 use crate::hadoop::Hadoop;
 use crate::method::{
@@ -127,8 +127,6 @@ impl NativeMethod {
 
 /// What Dataproc says of a job's end.
 fn ended(job: &Job) -> LauncherExit {
-    let since = job.resource.pointer("/status/stateStartTime");
-    let since = since.and_then(|text| text.as_str()?.parse::<Timestamp>().ok());
     LauncherExit {
         status: match job.state {
             JobState::Done => 0,
@@ -137,7 +135,7 @@ fn ended(job: &Job) -> LauncherExit {
         },
         phase: "flink".to_owned(),
         cancelled: job.state == JobState::Cancelled,
-        at: since.map_or(0, Timestamp::as_second),
+        at: ended_at(job).map_or(0, Timestamp::as_second),
     }
 }
 
