@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use flinkproc_core::{ClusterRef, DataprocJobId, GcsUri, ProjectId, Region, RequestId};
 use flinkproc_dataproc::{ApiError, Job, JobApi, JobError, JobSpec, JobState, Subject};
+use flinkproc_staging::Staging;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-
-use crate::bucket::Bucket;
 
 /// A driver's process and what became of it.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ struct Driver {
     pid: Option<u32>,
     status: Option<i32>,
     cancelled: bool,
+    since: Timestamp,
 }
 
 impl Driver {
@@ -36,6 +37,8 @@ impl Driver {
             (Some(0), false) => JobState::Done,
             (Some(_), false) => JobState::Error,
         };
+        let mut resource = self.spec.resource.clone();
+        resource["status"] = json!({"stateStartTime": self.since});
         Job {
             id: self.spec.id.clone(),
             cluster: self.spec.cluster.name.to_string(),
@@ -44,7 +47,7 @@ impl Driver {
                 .status
                 .map(|status| format!("the driver ended with {status}")),
             driver_output: None,
-            resource: self.spec.resource.clone(),
+            resource,
         }
     }
 }
@@ -56,17 +59,20 @@ type Drivers = Arc<Mutex<HashMap<DataprocJobId, Driver>>>;
 pub(crate) struct LocalDataproc {
     folder: TempDir,
     environment: BTreeMap<&'static str, String>,
-    bucket: Arc<Bucket>,
+    staging: Arc<dyn Staging>,
     drivers: Drivers,
 }
 
 impl LocalDataproc {
     /// Drivers get this environment, and their files from here.
-    pub(crate) fn new(environment: BTreeMap<&'static str, String>, bucket: Arc<Bucket>) -> Self {
+    pub(crate) fn new(
+        environment: BTreeMap<&'static str, String>,
+        staging: Arc<dyn Staging>,
+    ) -> Self {
         Self {
             folder: TempDir::new().expect("temporary directory"),
             environment,
-            bucket,
+            staging,
             drivers: Drivers::default(),
         }
     }
@@ -78,7 +84,7 @@ impl LocalDataproc {
     /// Brings an object into a driver's folder, under its own name.
     async fn fetch(&self, uri: &str, folder: &Path) -> PathBuf {
         let uri: GcsUri = uri.parse().expect("address");
-        let content = self.bucket.staging().read_range(&uri, 0, 1 << 30).await;
+        let content = self.staging.read_range(&uri, 0, 1 << 30).await;
         let to = folder.join(uri.file_name());
         std::fs::write(&to, content.expect("object")).expect("written");
         to
@@ -173,6 +179,7 @@ async fn wait(mut child: Child, id: DataprocJobId, drivers: Drivers) {
     let mut drivers = drivers.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(driver) = drivers.get_mut(&id) {
         driver.status = Some(status);
+        driver.since = Timestamp::now();
     }
 }
 
@@ -194,18 +201,23 @@ impl JobApi for LocalDataproc {
                 pid: None,
                 status: None,
                 cancelled: false,
+                since: Timestamp::now(),
             };
             drivers.insert(job.id.clone(), driver);
         }
-        self.bucket.bring().await;
         let folder = self.folder.path().join(job.id.as_str());
         std::fs::create_dir(&folder).expect("folder");
         let mut command = self.driver(&job.resource, &folder).await;
+        let mut environment = self.environment.clone();
+        if job.resource.get("pysparkJob").is_some() {
+            // With the login's, no Python of Spark's would start.
+            environment.remove("PYTHONHOME");
+        }
         let output = std::fs::File::create(folder.join("driveroutput")).expect("created");
         let errors = output.try_clone().expect("cloned");
         command
             .current_dir(&folder)
-            .envs(&self.environment)
+            .envs(&environment)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

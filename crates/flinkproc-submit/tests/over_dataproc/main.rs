@@ -5,7 +5,7 @@
     reason = "drivers are processes, and real programs keep real time"
 )]
 
-mod bucket;
+mod launcher_jar;
 mod local_dataproc;
 mod real_time;
 
@@ -23,11 +23,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 async fn set_up(carrier: impl Carrier) -> (FakeMaster, Arc<dyn SubmissionMethod>) {
     let master = FakeMaster::start().await;
-    let bucket = bucket::of(&master).await;
-    let jobs = LocalDataproc::new(bucket.environment(&master), Arc::clone(&bucket));
+    let jobs = LocalDataproc::new(master.environment(), master.staging());
     let place = DataprocPlace {
         jobs: Arc::new(jobs),
-        staging: bucket.staging(),
+        staging: master.staging(),
         cluster: cluster(),
         home: "gs://bucket/deployments/any/".parse().expect("address"),
         clock: Arc::new(RealTime),
