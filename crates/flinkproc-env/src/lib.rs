@@ -38,19 +38,43 @@
 //! hashes as text), `local` and `uv` (the builders of this machine, behind the feature `local`), [`auto`] (the first that
 //! can), [`memory`] (a double), [`connectors`] and `maven` (jars), `contract` (what every builder must do), [`error`].
 
+#[cfg(feature = "local")]
+mod assemble;
 pub mod auto;
 pub mod builder;
 pub mod connectors;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(feature = "local")]
+mod elf;
 pub mod error;
+#[cfg(feature = "local")]
+mod interpreter;
+#[cfg(feature = "local")]
+mod libraries;
+#[cfg(feature = "local")]
+pub mod local;
 pub mod lock;
 pub mod memory;
+#[cfg(feature = "local")]
+mod pack;
+#[cfg(feature = "local")]
+mod packages;
+#[cfg(feature = "local")]
+mod program;
 pub mod request;
+#[cfg(feature = "local")]
+mod trial;
+#[cfg(feature = "local")]
+pub mod uv;
 
 pub use auto::AutoBuilder;
 pub use builder::{EnvironmentBuilder, Provided, provide};
 pub use connectors::{Coordinate, ResolvedJar};
 pub use error::EnvError;
+#[cfg(feature = "local")]
+pub use local::LocalBuilder;
 pub use memory::MemoryBuilder;
 pub use request::{BuiltArchive, EnvironmentRequest, Glibc, Lock, Platform};
+#[cfg(feature = "local")]
+pub use uv::UvBuilder;

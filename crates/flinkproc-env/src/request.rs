@@ -73,8 +73,8 @@ pub struct BuiltArchive {
 pub struct Platform {
     /// The processor, as `uname -m` calls it.
     pub machine: String,
-    /// The oldest C library that the archive must start on; the oldest of Dataproc's images when the text names none.
-    pub glibc: Glibc,
+    /// The C library that the archive must start on; unchecked (but told of, when newer than the oldest image's) without.
+    pub glibc: Option<Glibc>,
 }
 
 impl FromStr for Platform {
@@ -90,9 +90,9 @@ impl FromStr for Platform {
             return Err(unknown());
         }
         let glibc = match rest.strip_prefix('.') {
-            None if rest.is_empty() => Glibc::OLDEST,
+            None if rest.is_empty() => None,
             None => return Err(unknown()),
-            Some(version) => Glibc::parse(version).ok_or_else(unknown)?,
+            Some(version) => Some(Glibc::parse(version).ok_or_else(unknown)?),
         };
         Ok(Self {
             machine: machine.to_owned(),
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn a_platform_names_its_processor_and_its_c_library() {
-        let check = |text: &str, glibc: Option<Glibc>| {
+        let check = |text: &str, glibc: Option<Option<Glibc>>| {
             let platform = text.parse::<Platform>();
             assert_eq!(platform.ok().map(|it| it.glibc), glibc, "{text}");
         };
-        check("x86_64-linux-gnu", Some(Glibc(2, 31)));
-        check("aarch64-linux-gnu.2.36", Some(Glibc(2, 36)));
+        check("x86_64-linux-gnu", Some(None));
+        check("aarch64-linux-gnu.2.36", Some(Some(Glibc(2, 36))));
         check("x86_64-linux-gnu.", None);
         check("x86_64-linux-gnueabi", None);
         check("x86_64-linux-musl", None);
