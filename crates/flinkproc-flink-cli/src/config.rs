@@ -21,8 +21,14 @@ const OWNED: [(&str, &str); 14] = [
     ),
     ("parallelism.default", "set the parallelism instead"),
     ("python.files", "name Python files instead"),
-    ("pipeline.classpaths", "the client overwrites it: name classpaths instead"),
-    ("pipeline.jars", "the client overwrites it: name jars instead"),
+    (
+        "pipeline.classpaths",
+        "the client overwrites it: name classpaths instead",
+    ),
+    (
+        "pipeline.jars",
+        "the client overwrites it: name jars instead",
+    ),
     ("execution.savepoint.ignore-unclaimed-state", RESTORE),
     ("execution.savepoint-restore-mode", RESTORE),
     ("execution.savepoint.path", RESTORE),
@@ -141,15 +147,8 @@ pub(crate) fn present(action: Action, version: FlinkVersion) -> Result<(), Flink
     })
 }
 
-/// Refuses a configuration entry that would be lost or read as something else.
-///
-/// `file` says that it reaches its reader through a configuration file that the client writes for the cluster.
-pub(crate) fn check_entry(
-    version: FlinkVersion,
-    key: &str,
-    value: &str,
-    file: bool,
-) -> Result<(), FlinkCliError> {
+/// Refuses a key that has a setting of its own, or that the client overwrites.
+pub(crate) fn check_key(key: &str) -> Result<(), FlinkCliError> {
     let refuse = |problem| {
         let key = key.to_owned();
         Err(FlinkCliError::InvalidConfig { key, problem })
@@ -160,17 +159,45 @@ pub(crate) fn check_entry(
     if key.is_empty() || key.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
         return refuse("a key is not empty and holds no `=`, space or control character");
     }
+    Ok(())
+}
+
+/// Refuses a value that would be lost or read as something else.
+///
+/// `file` says that it reaches its reader through a configuration file that the client writes for the cluster.
+pub(crate) fn check_value(
+    version: FlinkVersion,
+    key: &str,
+    value: &str,
+    file: bool,
+) -> Result<(), FlinkCliError> {
+    let refuse = |problem| {
+        let key = key.to_owned();
+        Err(FlinkCliError::InvalidConfig { key, problem })
+    };
     if value.contains('\0') {
         return refuse("a value holds no NUL character");
     }
     // Commons CLI takes one pair of quotes off a value.
-    if value.len() > 1 && value.starts_with('"') && value.ends_with('"') && !value[1..value.len() - 1].contains('"') {
+    let quoted = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    if quoted.is_some_and(|inner| !inner.contains('"')) {
         return refuse("the client takes the quotes around a value off");
     }
-    if file && version.minor() < (1, 19) && value.contains(['#', '\n', '\r']) {
-        return refuse("up to Flink 1.18 the cluster reads a value only to the first `#` or line break");
+    if file && !survives(version, value) {
+        return refuse(
+            "up to Flink 1.18 the cluster reads a value only to the first `#` or line break, and without spaces around it",
+        );
     }
     Ok(())
+}
+
+/// Whether a text survives the configuration file that the client writes for the cluster: up to 1.18 that has one line for
+/// each key, in which `#` starts a comment.
+pub(crate) fn survives(version: FlinkVersion, text: &str) -> bool {
+    version.minor() >= (1, 19)
+        || !(text.contains(['#', '\n', '\r']) || text.trim_matches(|letter| letter <= ' ') != text)
 }
 
 /// What the containers get, as configuration.
@@ -231,7 +258,10 @@ pub(crate) fn insert_list(
     if more.is_empty() {
         return Ok(());
     }
-    if more.iter().any(|item| item.contains(separator) || item.is_empty()) {
+    if more
+        .iter()
+        .any(|item| item.contains(separator) || item.is_empty())
+    {
         return Err(FlinkCliError::InvalidConfig {
             key: key.to_owned(),
             problem: "an item is empty or holds the character that parts the list",

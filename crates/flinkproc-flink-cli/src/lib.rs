@@ -28,6 +28,7 @@
 pub mod answers;
 pub mod command;
 mod config;
+pub mod config_keys;
 pub mod diagnosis;
 pub mod error;
 pub mod grammar;

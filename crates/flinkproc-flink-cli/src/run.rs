@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use flinkproc_core::{FlinkVersion, YarnMode};
 
-use crate::config::{Lines, check_entry, containers, insert_list, placeholder, shipped};
+use crate::config::{
+    Lines, check_key, check_value, containers, insert_list, placeholder, shipped, survives,
+};
 use crate::error::FlinkCliError;
 use crate::grammar::Action;
 use crate::settings::{Archive, ClaimMode, Containers, Program, RunSettings};
@@ -51,17 +53,27 @@ impl RunSettings {
         self.restore_options(&mut line)?;
         self.python(&mut line)?;
         self.class_path(&mut line)?;
+        self.arrive()?;
         program(&mut line, &self.program, &self.arguments)?;
         Ok(line.into_argv())
     }
 
-    /// The configuration with what the typed settings add to it.
+    /// The configuration, checked.
     fn configuration(&self) -> Result<BTreeMap<String, String>, FlinkCliError> {
-        let mut config = self.config.clone();
-        for (key, value) in &self.config {
+        let config = self.all_configuration()?;
+        for (key, value) in &config {
             // A job's Python settings travel with the job, unless its main program runs on the cluster.
             let file = self.mode == YarnMode::Application || !key.starts_with("python.");
-            check_entry(self.version, key, value, file)?;
+            check_value(self.version, key, value, file)?;
+        }
+        Ok(config)
+    }
+
+    /// The configuration with what the typed settings add to it.
+    fn all_configuration(&self) -> Result<BTreeMap<String, String>, FlinkCliError> {
+        let mut config = self.config.clone();
+        for key in self.config.keys() {
+            check_key(key)?;
             if key == "yarn.application.id" {
                 let key = key.clone();
                 let problem = "name the session instead";
@@ -196,6 +208,43 @@ impl RunSettings {
     /// Up to 1.18 the client writes the configuration for the cluster as lines in which `#` starts a comment.
     fn cuts_hashes(&self) -> bool {
         self.mode == YarnMode::Application && self.version.minor() < (1, 19)
+    }
+
+    /// Whether what a main program on the cluster is told through a file of the client's gets there whole.
+    fn arrive(&self) -> Result<(), FlinkCliError> {
+        if !self.cuts_hashes() {
+            return Ok(());
+        }
+        const PROBLEM: &str =
+            "up to Flink 1.18 application mode loses `#`, line breaks and spaces at its ends";
+        for argument in &self.arguments {
+            if argument.is_empty() || !survives(self.version, argument) {
+                return refuse(
+                    "arguments",
+                    "up to Flink 1.18 application mode loses `#`, line breaks, spaces at the ends and empty arguments: pass a file",
+                );
+            }
+        }
+        let restored = self.restore.as_ref().map(|restore| &restore.path);
+        let (Program::Script(program)
+        | Program::Module(program)
+        | Program::Jar { path: program, .. }) = &self.program;
+        let texts = [
+            &self.python_executable,
+            &self.python_path,
+            &self.python_requirements,
+        ];
+        let mut texts = texts
+            .into_iter()
+            .flatten()
+            .chain(restored)
+            .chain(&self.python_files)
+            .chain(&self.classpaths)
+            .chain([program]);
+        match texts.all(|text| survives(self.version, text)) {
+            true => Ok(()),
+            false => refuse("a path", PROBLEM),
+        }
     }
 
     fn hash_arrives(&self, setting: &'static str) -> Result<(), FlinkCliError> {

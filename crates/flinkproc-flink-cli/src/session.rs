@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use flinkproc_core::FlinkVersion;
 
-use crate::config::{Lines, application_id, check_entry, containers, insert_list, shipped};
+use crate::config::{
+    Lines, application_id, check_key, check_value, containers, insert_list, shipped,
+};
 use crate::error::FlinkCliError;
 use crate::settings::Containers;
 
@@ -70,8 +72,8 @@ impl SessionSettings {
     /// When this version cannot do it, or would drop or misread a part of it.
     pub fn argv(&self, version: FlinkVersion) -> Result<Vec<String>, FlinkCliError> {
         let mut config = self.config.clone();
-        for (key, value) in &config {
-            check_session_entry(version, key, value)?;
+        for key in config.keys() {
+            check_key(key)?;
         }
         containers(&mut config, &self.containers)?;
         if let Some(name) = &self.name {
@@ -83,6 +85,9 @@ impl SessionSettings {
             shipped(path)?;
         }
         insert_list(&mut config, "yarn.ship-files", ';', &self.ship)?;
+        for (key, value) in &config {
+            check_session_entry(version, key, value)?;
+        }
         let mut line = Lines::new();
         line.configuration(&config);
         if !self.attached {
@@ -93,13 +98,14 @@ impl SessionSettings {
 }
 
 fn check_session_entry(version: FlinkVersion, key: &str, value: &str) -> Result<(), FlinkCliError> {
-    check_entry(version, key, value, true)?;
+    check_value(version, key, value, true)?;
     let refuse = |problem| {
         let key = key.to_owned();
         Err(FlinkCliError::InvalidConfig { key, problem })
     };
     // What `FlinkYarnSessionCli` does with -D: joins by `@@`, parts again, trims.
-    if value.contains("@@") || key.contains("@@") {
+    let at = |text: &str| text.contains("@@") || text.starts_with('@') || text.ends_with('@');
+    if at(key) || at(value) {
         return refuse("`@@` parts the settings of a session");
     }
     if value.trim_matches(|letter| letter <= ' ') != value {
