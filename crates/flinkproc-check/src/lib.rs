@@ -2,7 +2,7 @@
 //!
 //! Scripts, pages, Pig scripts and Python programs are read for their commands ([`script::check`]); each is judged by what the
 //! program of that version would really do with it, and comes back with its line, a stable code and the right command.
-//! A script becomes a spec (`from_script`), so does a running cluster (`from_cluster`), and `migrate` says what another
+//! A script becomes a spec ([`mod@from_script`]), so does a running cluster ([`mod@from_cluster`]), and [`mod@migrate`] says what another
 //! image changes for a deployment.
 //!
 //! It reads no file, starts nothing, expands no variable, and quotes nothing for a shell: right commands are words.
@@ -22,19 +22,28 @@
 //! ```
 //!
 //! In reading order: [`source`] (a text and its places), [`shell`] and [`pages`] (text → commands), [`gcloud`] (which flags
-//! there are), [`script`] (commands → findings), [`finding`], [`render`] (for people), `from_script`, `from_cluster`
-//! and `migrate`.
+//! there are), [`script`] (commands → findings), [`finding`], [`render`] (for people), [`mod@from_script`], [`mod@from_cluster`]
+//! and [`mod@migrate`].
 
+mod cluster_flags;
+mod draft;
 pub mod finding;
+pub mod from_cluster;
+pub mod from_script;
 pub mod gcloud;
+pub mod migrate;
 pub mod pages;
 pub mod render;
 pub mod script;
 pub mod shell;
 pub mod source;
 
+pub use draft::Converted;
 pub use finding::{Checked, Finding, Rule};
 pub use flinkproc_flink_cli::diagnosis::Severity;
+pub use from_cluster::from_cluster;
+pub use from_script::from_script;
+pub use migrate::{Change, Deployment, migrate};
 pub use pages::Language;
 pub use render::render;
 pub use script::{Report, check, check_line};

@@ -48,6 +48,13 @@ impl Report {
 /// The image that Dataproc takes when none is named.
 pub const DEFAULT_IMAGE: &str = "2.2";
 
+/// The Flink of [`DEFAULT_IMAGE`].
+#[must_use]
+pub fn default_flink() -> FlinkVersion {
+    let image = DEFAULT_IMAGE.parse::<ImageVersion>();
+    image.map_or(FlinkVersion::new(1, 17), |image| image.flink())
+}
+
 /// Judges a text.
 #[must_use]
 pub fn check(source: &Source, language: Language, flink: Option<FlinkVersion>) -> Report {
@@ -129,7 +136,7 @@ fn version(text: &str, given: Option<FlinkVersion>) -> (FlinkVersion, &'static s
     match named {
         Some(image) => (image.flink(), "of the image that is named"),
         None => (
-            FlinkVersion::new(1, 17),
+            default_flink(),
             "of image 2.2, which Dataproc takes when none is named",
         ),
     }

@@ -80,7 +80,7 @@ const SECRETS: [&str; 9] = [
 ];
 
 /// Whether a name is that of something secret.
-fn secret_name(name: &str) -> bool {
+pub(crate) fn secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('.', "-");
     let dashed = name.trim_start_matches('-');
     // A file, a name or an address of a secret is none.

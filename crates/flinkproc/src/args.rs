@@ -93,7 +93,7 @@ pub(crate) enum OutputForm {
 pub(crate) enum Command {
     /// Writes a commented flinkproc.toml.
     Init(Init),
-    /// Checks a spec, its image and its Python without asking any service.
+    /// Checks a spec, a script, a page or a command, without asking any service.
     Check(Check),
     /// Shows what a deployment would do, step by step, and changes nothing.
     Plan(PlanArgs),
@@ -119,6 +119,17 @@ pub(crate) struct Init {
     /// Where to write it.
     #[arg(default_value = "flinkproc.toml", value_name = "FILE")]
     pub(crate) file: PathBuf,
+
+    /// Makes it of a script with gcloud and Flink commands, and says which of its mistakes that mends.
+    #[arg(long, value_name = "FILE", conflicts_with = "from_cluster")]
+    pub(crate) from_script: Option<PathBuf>,
+
+    /// Makes it of a cluster that there is.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from_cluster: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 }
 
 /// How a spec is named and changed from the command line.
@@ -186,11 +197,25 @@ pub(crate) struct SpecArgs {
     pub(crate) sandbox: Option<String>,
 }
 
-/// Checks a spec.
+/// Checks a spec, a script, a page or a command.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+For example:
+  flinkproc check                                  the spec in this folder
+  flinkproc check run.sh                           every command of Flink and gcloud in a script (or .md, .pig, .py)
+  flinkproc check --flink 1.17 -- flink run -py x  one command, as Flink 1.17 would read it
+  flinkproc check --image 3.0 flinkproc.toml       what another image changes for a deployment")]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+
+    /// The Flink that reads the commands; by default that of --image, of the image that the text names, or of image 2.2.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) flink: Option<String>,
+
+    /// A command of Flink or gcloud, behind `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) line: Vec<String>,
 }
 
 /// Shows the plan of a deployment.
@@ -206,6 +231,10 @@ pub(crate) struct PlanArgs {
     /// Writes the plan as JSON, for `flinkproc deploy PLAN`.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Shows the ways to hand a job over side by side, instead of a plan.
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) compare_methods: bool,
 }
 
 /// Makes a deployment.

@@ -94,7 +94,7 @@ async fn dispatch(app: &App, cli: Cli) -> Result<u8, Problem> {
         return commands::generate::run(app, what);
     }
     match cli.command {
-        Some(Command::Init(args)) => commands::init::run(app, &args),
+        Some(Command::Init(args)) => commands::init::run(app, &args).await,
         Some(Command::Check(args)) => commands::check::run(app, &args),
         Some(Command::Plan(args)) => commands::plan::run(app, &args),
         Some(Command::Deploy(args)) => commands::deploy::run(app, &args).await,

@@ -19,6 +19,9 @@ const SHOWN: usize = 3;
 
 /// Shows the plan, and writes it down where that was asked for.
 pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
+    if args.compare_methods {
+        return Ok(compare_methods(app));
+    }
     let plan = make(app, &args.spec, args.run_key.as_deref(), None)?;
     if let Some(path) = &args.out {
         let text = serde_json::to_string_pretty(&plan).map_err(|error| AppError::Defect {
@@ -50,6 +53,26 @@ pub(crate) fn make(
     let sandbox = spec.sandbox.as_ref().map(|_| sandbox::facts());
     let request = resolve::request(loaded, Run { run_key, sandbox }, &app.environment)?;
     Ok(plan_deployment(&request)?)
+}
+
+/// Shows the submission methods side by side; no spec is read.
+fn compare_methods(app: &App) -> u8 {
+    let comparison = flinkproc_plan::methods::comparison();
+    if app.stdio.json() {
+        app.stdio.json_result(&comparison);
+        return 0;
+    }
+    let width = comparison.methods.iter().map(|name| name.len()).max();
+    let width = width.unwrap_or_default();
+    let mut text = String::new();
+    for row in &comparison.rows {
+        let _ = writeln!(text, "{}", row.title);
+        for (method, cell) in comparison.methods.iter().zip(&row.cells) {
+            let _ = writeln!(text, "  {method:<width$}  {cell}");
+        }
+    }
+    app.stdio.result(&text);
+    0
 }
 
 /// The plan and the commands by which a person would do the same.

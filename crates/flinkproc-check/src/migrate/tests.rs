@@ -1,0 +1,1 @@
+//! What is said of the step from one image to another.
