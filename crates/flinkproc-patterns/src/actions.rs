@@ -110,7 +110,12 @@ impl Deployment {
         let Ok(attempt) = run.running_attempt() else {
             return Ok(Vec::new());
         };
-        let asked = run.ask_flink(attempt).await;
+        let asked = async {
+            // The launcher knows the ids of jobs that no JobManager tells of any more.
+            run.ask_launcher(attempt).await?;
+            run.ask_flink(attempt).await
+        };
+        let asked = asked.await;
         run.leave_quietly().await;
         let seen = asked?.into_iter().map(|(id, job)| JobSeen {
             id,

@@ -163,8 +163,10 @@ impl Run {
             }
             self.saw_application(&application.word);
             if !application.is_over() {
-                self.look_at_flink(master, &application.word.id, attempt)
-                    .await;
+                let flink = master.flink(&application.word.id);
+                if let Err(error) = self.jobs_of_attempt(flink.as_ref(), attempt).await {
+                    tracing::debug!(%error, "Flink gave no answer");
+                }
             }
         }
     }
@@ -173,35 +175,26 @@ impl Run {
         lock(&self.sightings).applications.contains_key(id)
     }
 
-    async fn look_at_flink(&self, master: &Master, id: &YarnApplicationId, attempt: Attempt) {
-        use FlinkJobState::{Failed, Failing, Restarting};
-        let flink = master.flink(id);
-        let jobs = match self.jobs_of_attempt(flink.as_ref(), attempt).await {
-            Ok(jobs) => jobs,
-            Err(error) => return tracing::debug!(%error, "Flink gave no answer"),
-        };
-        for (id, state) in jobs {
-            if matches!(state, Failing | Failed | Restarting)
-                && let Ok(exceptions) = flink.exceptions(&id).await
-                && let Some(root) = exceptions.root_exception
-            {
-                *lock(&self.exceptions) = Some(root);
-            }
-        }
-    }
-
-    /// The jobs that a JobManager has of an attempt, with their states; all of them, unless it serves a session.
+    /// The jobs that a JobManager has of an attempt, with their states; all of them, unless it serves a session. The last of
+    /// their exceptions is kept.
     async fn jobs_of_attempt(
         &self,
         flink: &dyn FlinkApi,
         attempt: Attempt,
     ) -> Result<BTreeMap<FlinkJobId, FlinkJobState>, RunError> {
+        use FlinkJobState::{Failed, Failing, Restarting};
         let mut own = BTreeMap::new();
         for job in flink.jobs().await? {
             if self.is_session() && !self.is_own(flink, &job.id, attempt).await? {
                 continue;
             }
             self.saw_job(&job.id, job.state);
+            if matches!(job.state, Failing | Failed | Restarting)
+                && let Ok(exceptions) = flink.exceptions(&job.id).await
+                && let Some(root) = exceptions.root_exception
+            {
+                *lock(&self.exceptions) = Some(root);
+            }
             own.insert(job.id, job.state);
         }
         Ok(own)
@@ -289,7 +282,10 @@ impl Run {
     }
 
     /// The applications as the launcher saw them last; the program's output is not touched.
-    async fn ask_launcher(self: &Arc<Self>, attempt: Attempt) -> Result<Vec<Seen>, RunError> {
+    pub(crate) async fn ask_launcher(
+        self: &Arc<Self>,
+        attempt: Attempt,
+    ) -> Result<Vec<Seen>, RunError> {
         let saved = self.open_output(attempt).await?;
         let seen = self
             .observe(attempt, &saved, flinkproc_core::Span::from_secs(0))

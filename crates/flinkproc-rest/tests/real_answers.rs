@@ -143,6 +143,32 @@ async fn the_unknown_application_is_none_and_a_killed_one_is_put() {
 }
 
 #[tokio::test]
+async fn a_jobs_own_parameters_are_texts() {
+    let config = json!({
+        "jid": JOB,
+        "name": "stream-demo",
+        "execution-config": {
+            "execution-mode": "PIPELINED",
+            "job-parallelism": 1,
+            "object-reuse-mode": false,
+            "user-config": {"flinkproc-attempt": "flinkproc-d1-1", "n": 1}
+        }
+    });
+    let place = format!("/jobs/{JOB}/config");
+    let (_server, endpoint) =
+        server(&[(&place, ResponseTemplate::new(200).set_body_json(config))]).await;
+    let flink = flink(endpoint);
+    let told = flink.parameters(&job()).await.expect("told");
+    let told: Vec<(&str, &str)> = told
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(told, [("flinkproc-attempt", "flinkproc-d1-1"), ("n", "1")]);
+    let other: FlinkJobId = "0".repeat(32).parse().expect("valid");
+    assert!(flink.parameters(&other).await.expect("asked").is_empty());
+}
+
+#[tokio::test]
 async fn flink_is_understood() {
     let (_server, endpoint) = server(&[
         ("/overview", fixture("flink-overview")),

@@ -11,7 +11,7 @@ use flinkproc_patterns::{
 };
 use tokio::sync::Notify;
 
-use crate::world::{World, good};
+use crate::world::{Shape, World, good};
 
 /// What happens when the chosen line is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +68,21 @@ async fn lines(world: &World) -> Vec<Record> {
     world.journal.load(&id).await.expect("loaded")
 }
 
-async fn lines_of_a_good_run() -> usize {
-    let world = World::new(good());
+async fn lines_of_a_good_run(shape: Shape) -> usize {
+    let world = World::of(shape, good());
     let outcome = world.deploy().await;
     assert_eq!(outcome.exit_code(), 0);
     lines(&world).await.len()
+}
+
+/// Every line of a good run of every shape.
+async fn every_line() -> Vec<(Shape, usize)> {
+    let mut all = Vec::new();
+    for shape in Shape::ALL {
+        let total = lines_of_a_good_run(shape).await;
+        all.extend((2..=total).map(|line| (shape, line)));
+    }
+    all
 }
 
 /// Runs until the line is reached, then interrupts; gives the conclusion.
@@ -103,11 +113,14 @@ async fn run_to(world: &World, line: usize, at: At, interrupt: Interrupt) -> Opt
 
 #[tokio::test(start_paused = true)]
 async fn a_run_goes_on_after_a_crash_at_any_line() {
-    let total = lines_of_a_good_run().await;
-    for at in [At::Before, At::After] {
+    for (shape, at) in Shape::ALL
+        .into_iter()
+        .flat_map(|shape| [(shape, At::Before), (shape, At::After)])
+    {
+        let total = lines_of_a_good_run(shape).await;
         for line in 2..=total {
-            let when = format!("crash {at:?} line {line} of {total}");
-            let world = World::new(good());
+            let when = format!("crash {at:?} line {line} of {total}, {shape:?}");
+            let world = World::of(shape, good());
             run_to(&world, line, at, Interrupt::Leave).await;
             let outcome = world.resume().await.wait().await.expect("ended");
             assert_eq!(
@@ -126,16 +139,16 @@ async fn a_run_goes_on_after_a_crash_at_any_line() {
             assert_eq!(saved.expect("saved"), "hello\nwörld\n", "{when}");
             let result = std::fs::read_to_string(world.directory.path().join("result/part-0"));
             assert_eq!(result.expect("fetched"), "hello 1\n", "{when}");
+            world.assert_the_way(&when);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_crash_left_is_taken_down() {
-    let total = lines_of_a_good_run().await;
-    for line in 2..=total {
-        let when = format!("down after a crash at line {line}");
-        let world = World::new(good());
+    for (shape, line) in every_line().await {
+        let when = format!("down after a crash at line {line}, {shape:?}");
+        let world = World::of(shape, good());
         run_to(&world, line, At::After, Interrupt::Leave).await;
         for turn in 1..=2 {
             let id = "d1".parse().expect("valid");
@@ -158,10 +171,9 @@ async fn what_a_crash_left_is_taken_down() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_at_any_line_leaves_nothing() {
-    let total = lines_of_a_good_run().await;
-    for line in 2..=total {
-        let when = format!("interrupt at line {line}");
-        let world = World::new(good());
+    for (shape, line) in every_line().await {
+        let when = format!("interrupt at line {line}, {shape:?}");
+        let world = World::of(shape, good());
         let conclusion = run_to(&world, line, At::Noticed, Interrupt::Delete).await;
         assert!(
             matches!(conclusion, Some(Conclusion::Ended { .. })),
@@ -173,10 +185,9 @@ async fn an_interrupt_at_any_line_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_detached_run_is_carried_on() {
-    let total = lines_of_a_good_run().await;
-    for line in 2..=total {
-        let when = format!("detach at line {line}");
-        let world = World::new(good());
+    for (shape, line) in every_line().await {
+        let when = format!("detach at line {line}, {shape:?}");
+        let world = World::of(shape, good());
         run_to(&world, line, At::Noticed, Interrupt::Detach).await;
         assert_eq!(world.keys(), Vec::<String>::new(), "{when}");
         let outcome = world.resume().await.wait().await.expect("ended");

@@ -6,10 +6,16 @@
     reason = "test support: what cannot be set up fails the test"
 )]
 
+mod actions;
 mod crashes;
 mod endings;
+mod environment;
 mod failures;
 mod keys;
 mod launcher;
+mod modes;
+mod seeing;
+mod sessions;
+mod unseen;
 mod ways;
 mod world;

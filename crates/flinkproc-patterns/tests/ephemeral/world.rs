@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,12 +11,14 @@ use flinkproc_core::{
     Attempt, Clock, ClusterRef, Faulty, FlinkJobId, MachineRef, Span, YarnApplicationId, YarnMode,
 };
 use flinkproc_dataproc::{ClusterSpec, MemoryDataproc};
+use flinkproc_env::MemoryBuilder;
 use flinkproc_patterns::{
     Clients, Deployment, Event, Handle, Journal, MemoryJournal, Options, Outcome, RunError, Started,
 };
 use flinkproc_plan::{
-    AccessSpec, ClusterPlan, EntryPoint, FileRole, IdentityPlan, JobPlan, OnFailure, OnInterrupt,
-    Plan, RemoteFile, SpecSource, SshPlan, StagingPlan, UploadPlan, WatchPlan,
+    AccessSpec, ClusterPlan, EntryPoint, EnvironmentPlan, FileRole, IdentityPlan, JobPlan,
+    OnFailure, OnInterrupt, Plan, PythonPlan, RemoteFile, SessionLifetime, SessionPlan, SpecSource,
+    SshPlan, StagingPlan, UploadPlan, WatchPlan,
 };
 use flinkproc_rest::{
     Application, ApplicationState, FinalStatus, FlinkApi, FlinkJobState, MemoryFlink, MemoryYarn,
@@ -24,12 +26,16 @@ use flinkproc_rest::{
 };
 use flinkproc_ssh::{Answer, ScriptedConnector, ScriptedShell};
 use flinkproc_staging::{ContentHash, LocalFile, MemoryStaging};
-use flinkproc_submit::{InMemoryMethod, RunRef, Script, SubmissionMethod};
+use flinkproc_submit::{InMemoryMethod, JobAction, RunRef, Script, SubmissionMethod};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use crate::seeing::Seeing;
+pub(crate) use crate::seeing::Shape;
+
 pub(crate) const APPLICATION: &str = "application_1700000000000_0001";
 pub(crate) const JOB: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SESSION: &str = "flinkproc-session-s";
 pub(crate) const SCRIPT: &str = "print('hello')\n";
 
 /// Time of a paused tokio runtime: it jumps to the next sleeper whenever nothing else is to be done.
@@ -62,6 +68,10 @@ pub(crate) struct World {
     pub(crate) connect: Arc<Faulty<ScriptedConnector>>,
     pub(crate) shell: ScriptedShell,
     pub(crate) method: Arc<Faulty<InMemoryMethod>>,
+    pub(crate) environments: Arc<MemoryBuilder>,
+    /// What was done to jobs, in order.
+    pub(crate) acts: Arc<Mutex<Vec<JobAction>>>,
+    pub(crate) shape: Shape,
     pub(crate) yarn: Arc<MemoryYarn>,
     pub(crate) flink: Arc<MemoryFlink>,
     pub(crate) clock: Arc<PausedClock>,
@@ -100,6 +110,9 @@ impl World {
             connect: Arc::new(Faulty::new(ScriptedConnector::new(shell.clone()))),
             shell,
             method: Arc::new(Faulty::new(InMemoryMethod::new(script))),
+            environments: Arc::default(),
+            acts: Arc::default(),
+            shape: Shape::ENTERED,
             yarn: Arc::new(MemoryYarn::new()),
             flink: Arc::new(MemoryFlink::new()),
             clock,
@@ -109,6 +122,21 @@ impl World {
         std::fs::write(world.script_file(), SCRIPT).expect("written");
         world.yarn_says(ApplicationState::Finished, FinalStatus::Succeeded);
         world.flink.put(job(), FlinkJobState::Finished, None);
+        world
+    }
+
+    /// A world of this shape where everything works.
+    pub(crate) fn of(shape: Shape, script: Script) -> Self {
+        let mut world = Self::new(script);
+        world.shape = shape;
+        if shape.session {
+            world.yarn_says(ApplicationState::Running, FinalStatus::Undefined);
+        }
+        if shape.unseen {
+            let log = format!("gs://bucket/flinkproc/deployments/d1/runs/1/logs/{APPLICATION}.log");
+            let staging = world.staging.inner();
+            staging.overwrite(uri(&log), "Container: c on h\n");
+        }
         world
     }
 
@@ -122,7 +150,11 @@ impl World {
     }
 
     pub(crate) fn yarn_says(&self, state: ApplicationState, final_status: FinalStatus) {
-        let running = MemoryYarn::running(application(), &run(1).tag());
+        let tag = match self.shape.session {
+            true => SESSION.to_owned(),
+            false => run(1).tag(),
+        };
+        let running = MemoryYarn::running(application(), &tag);
         self.yarn.put(Application {
             state,
             final_status,
@@ -133,7 +165,14 @@ impl World {
 
     pub(crate) fn clients(&self) -> Clients {
         let (yarn, flink) = (Arc::clone(&self.yarn), Arc::clone(&self.flink));
-        let method = Arc::clone(&self.method);
+        let method: Arc<dyn SubmissionMethod> = Arc::new(Seeing {
+            inner: Arc::clone(&self.method),
+            yarn: Arc::clone(&self.yarn),
+            flink: Arc::clone(&self.flink),
+            acts: Arc::clone(&self.acts),
+            unseen: self.shape.unseen,
+        });
+        let unseen = self.shape.unseen;
         Clients {
             clusters: Arc::clone(&self.dataproc) as _,
             jobs: Arc::clone(&self.dataproc) as _,
@@ -142,12 +181,16 @@ impl World {
             connect: Arc::clone(&self.connect) as _,
             yarn: Arc::new(move |_, _| Arc::clone(&yarn) as Arc<dyn YarnApi>),
             flink: Arc::new(move |_, _, _| Arc::clone(&flink) as Arc<dyn FlinkApi>),
-            environments: BTreeMap::new(),
+            environments: BTreeMap::from([(
+                "memory".to_owned(),
+                Arc::clone(&self.environments) as _,
+            )]),
             methods: BTreeMap::new(),
             clock: Arc::clone(&self.clock) as _,
         }
-        .with_method("ssh", move |_| {
-            Ok(Arc::clone(&method) as Arc<dyn SubmissionMethod>)
+        .with_method("ssh", move |there| {
+            assert_eq!(there.shell.is_none(), unseen);
+            Ok(Arc::clone(&method))
         })
     }
 
@@ -156,7 +199,44 @@ impl World {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        plan(self.script_file().display().to_string())
+        let mut plan = plan(self.script_file().display().to_string());
+        if self.shape.unseen {
+            plan.ssh.access = AccessSpec::Never;
+            plan.job.mirror = Some(uri("gs://bucket/flinkproc/deployments/d1/runs/"));
+        }
+        if self.shape.session {
+            plan.job.mode = YarnMode::Session;
+            plan.job.session = Some(SessionPlan {
+                name: "s".to_owned(),
+                tag: SESSION.to_owned(),
+                lifetime: SessionLifetime::Keep,
+                flink_config: BTreeMap::new(),
+            });
+        }
+        if self.shape.environment {
+            let pointer = uri("gs://bucket/flinkproc/env/by-request/k.json");
+            plan.job.python = PythonPlan::Shipped;
+            plan.job.files.push(RemoteFile {
+                from: pointer.clone(),
+                name: "env.tar.gz".to_owned(),
+                sha256: None,
+                role: FileRole::Environment,
+            });
+            plan.staging.environment = Some(EnvironmentPlan {
+                python: "3.10".parse().expect("valid"),
+                flink: "1.17.0".parse().expect("valid"),
+                platform: "x86_64-linux-gnu".to_owned(),
+                requirements: "requests==2.32.3\n".to_owned(),
+                lock: None,
+                index_url: None,
+                builder: "memory".to_owned(),
+                key: "k".to_owned(),
+                pointer,
+                folder: uri("gs://bucket/flinkproc/env/"),
+                name: "env.tar.gz".to_owned(),
+            });
+        }
+        plan
     }
 
     pub(crate) fn shared_journal(&self) -> Arc<dyn Journal> {
@@ -215,6 +295,17 @@ impl World {
             "clusters left: {when}"
         );
         assert_eq!(self.keys(), Vec::<String>::new(), "keys left: {when}");
+    }
+
+    /// Fails if a way was taken that the world's shape forbids.
+    pub(crate) fn assert_the_way(&self, when: &str) {
+        if self.shape.unseen {
+            let entered = self.connect.inner().targets();
+            assert!(entered.is_empty(), "entered {entered:?}: {when}");
+            assert_eq!(self.gate.calls("admit"), 0, "a key was let in: {when}");
+        }
+        let killed = self.shell.lines().iter().any(|line| line.contains("-kill"));
+        assert!(!killed, "killed: {when}");
     }
 
     /// Somebody else's cluster of the planned name.
