@@ -197,7 +197,8 @@ pub(crate) fn check_value(
 /// each key, in which `#` starts a comment.
 pub(crate) fn survives(version: FlinkVersion, text: &str) -> bool {
     version.minor() >= (1, 19)
-        || !(text.contains(['#', '\n', '\r']) || text.trim_matches(|letter| letter <= ' ') != text)
+        || !(text.contains(['#', '\n', '\r'])
+            || text.trim_matches(|letter| letter <= ' ' && !placeholder(letter)) != text)
 }
 
 /// What the containers get, as configuration.
