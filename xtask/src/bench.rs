@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Measures what an earlier build left, without building.
     #[arg(long)]
     built: bool,
+    /// Measures debug builds: for parts whose time is not ours, such as `methods`.
+    #[arg(long)]
+    debug: bool,
     /// Fails when a figure misses its target.
     #[arg(long)]
     strict: bool,
@@ -74,13 +77,15 @@ enum Part {
 /// Builds what is measured, measures it and prints the table.
 pub(crate) fn bench(options: &Options) -> Result<(), String> {
     if !options.built {
-        run(&["build", "--release", "--workspace", "--bins", "--quiet"])?;
+        let release = (!options.debug).then_some("--release");
+        let line = ["build", "--workspace", "--bins", "--quiet"];
+        run(&line.into_iter().chain(release).collect::<Vec<_>>())?;
     }
     let mut figures = Figures::default();
     let named: Vec<Part> = options.only.iter().chain(&options.parts).copied().collect();
     let chosen = |part| (named.is_empty() && part != Part::Methods) || named.contains(&part);
     let runs = usize::from(options.runs);
-    let workplace = Workplace::new()?;
+    let workplace = Workplace::new(options.debug)?;
     if chosen(Part::Overhead) {
         overhead::measure(&workplace, runs, &mut figures)?;
     }

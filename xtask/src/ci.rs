@@ -19,8 +19,12 @@ pub(crate) fn test(full: bool, fast: bool) -> Result<(), String> {
     run_with(
         &["test", "--workspace", "--all-features", "--no-fail-fast"],
         &environment,
-    )
+    )?;
+    run(&["test", "--locked", "--manifest-path", OUTSIDE])
 }
+
+/// The walk of `docs/extending.md`: a crate outside the workspace, as a contributor's is.
+const OUTSIDE: &str = "docs/examples/submission-method/Cargo.toml";
 
 /// The documentation, warnings denied.
 pub(crate) fn docs() -> Result<(), String> {

@@ -241,7 +241,9 @@ fn said(command: &mut Command) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = errors.lines().collect();
+    // Not Java's traces: a Python program's own complaint stands before them.
+    let lines = errors.lines().filter(|line| !line.starts_with("\tat "));
+    let lines: Vec<&str> = lines.collect();
     let last = lines.get(lines.len().saturating_sub(20)..);
     Err(format!(
         "{}: {}",

@@ -20,10 +20,12 @@ pub(crate) struct Workplace {
     folder: TempDir,
     user: String,
     gcloud: bool,
+    /// The folder of the build that is measured.
+    build: &'static str,
 }
 
 impl Workplace {
-    pub(crate) fn new() -> Result<Self, String> {
+    pub(crate) fn new(debug: bool) -> Result<Self, String> {
         let folder = TempDir::with_prefix("flinkproc-bench-").map_err(text)?;
         for name in ["home/.ssh", "gcloud", "state"] {
             fs::create_dir_all(folder.path().join(name)).map_err(text)?;
@@ -36,6 +38,7 @@ impl Workplace {
             folder,
             user,
             gcloud,
+            build: if debug { "debug" } else { "release" },
         })
     }
 
@@ -48,9 +51,9 @@ impl Workplace {
         self.gcloud
     }
 
-    /// One of our programs, as it was built for release.
+    /// One of our programs, as it was built.
     pub(crate) fn binary(&self, name: &str) -> PathBuf {
-        target_directory().join("release").join(name)
+        target_directory().join(self.build).join(name)
     }
 
     /// Writes a file below this folder and tells its path.

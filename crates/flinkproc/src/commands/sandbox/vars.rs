@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::App;
 use crate::args::{Vars, VarsForm};
 use crate::report::Problem;
-use crate::sandbox::{ACCOUNT, BUCKET, Kind, PROJECT, REGION, Record, ZONE};
+use crate::sandbox::{ACCOUNT, BUCKET, PROJECT, REGION, Record, ZONE};
 
 /// Prints them.
 pub(crate) fn run(app: &App, args: &Vars) -> Result<u8, Problem> {
@@ -83,9 +83,6 @@ fn of(record: &Record) -> Vec<(&'static str, String)> {
     ];
     if let Some(port) = record.ssh_port {
         vars.push(("FLINKPROC_SSH_PORT", port.to_string()));
-    }
-    if record.wish.kind == Kind::Real {
-        vars.push(("FLINKPROC_IMAGE", "sandbox-1.20".to_owned()));
     }
     let ca = record.iap.ca_file.display().to_string();
     vars.push(("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", ca));
