@@ -55,6 +55,8 @@ mod libraries;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod lock;
+#[cfg(feature = "maven")]
+pub mod maven;
 pub mod memory;
 #[cfg(feature = "local")]
 mod pack;
@@ -74,6 +76,8 @@ pub use connectors::{Coordinate, ResolvedJar};
 pub use error::EnvError;
 #[cfg(feature = "local")]
 pub use local::LocalBuilder;
+#[cfg(feature = "maven")]
+pub use maven::{MAVEN_CENTRAL, MavenRepository};
 pub use memory::MemoryBuilder;
 pub use request::{BuiltArchive, EnvironmentRequest, Glibc, Lock, Platform};
 #[cfg(feature = "local")]
