@@ -208,12 +208,16 @@ pub enum PlanError {
         names: Vec<String>,
     },
     /// Less memory than Flink itself needs.
-    #[error("the {process} cannot start: {problem}")]
+    #[error("`{key}` is {size}, and Flink starts with {minimum_mib} MiB or more: {reason}")]
     TooLittleMemory {
-        /// `JobManager` or `TaskManager`.
-        process: &'static str,
-        /// What Flink would say.
-        problem: String,
+        /// Flink's key.
+        key: &'static str,
+        /// Its value, as Flink writes it.
+        size: String,
+        /// The least that fits the other settings.
+        minimum_mib: u64,
+        /// What takes the memory.
+        reason: String,
     },
     /// A sandbox image on Google Cloud, or the other way round.
     #[error("image {image} {problem}")]

@@ -18,6 +18,7 @@ mod archives;
 mod cluster;
 mod cluster_file;
 mod containers;
+mod flink_keys;
 mod image;
 mod job;
 mod method;

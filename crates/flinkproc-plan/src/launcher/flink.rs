@@ -50,6 +50,9 @@ pub(super) fn run_argv(
     let program = match (place, &job.entry) {
         (Place::Attempt, _) if shipped => Program::Module("flinkproc_entry".to_owned()),
         (Place::Attempt, _) => Program::script(format!("{HERE}/job/flinkproc_entry.py")),
+        (Place::Shown, EntryPoint::Script(name)) if shipped => {
+            Program::script(format!("ship/{name}"))
+        }
         (Place::Shown, EntryPoint::Script(name)) => Program::script(format!("{HERE}/files/{name}")),
         (Place::Shown, EntryPoint::Module(name)) => Program::Module(name.clone()),
     };
@@ -119,6 +122,7 @@ pub(super) fn run_argv(
         YarnMode::Session if !jars.is_empty() => vec![format!("{HERE}/jars.jar")],
         _ => jars,
     };
+    settings.classpaths.clone_from(&job.classpaths);
     settings.restore = job.restore.as_ref().map(restore);
     let (client, workers) = interpreters(job, shipped);
     let chosen = |key: &str| job.flink_config.contains_key(key);

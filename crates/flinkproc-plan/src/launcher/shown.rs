@@ -1,9 +1,11 @@
 //! The launcher's work as commands that a person would type.
 
+use flinkproc_core::YarnMode;
+
 use super::data::check_names;
 use super::error::LauncherError;
 use super::flink::{self, HERE, PYTHON, Place, SESSION};
-use crate::plan::JobPlan;
+use crate::plan::{FileRole, JobPlan};
 
 /// The directory that shown commands name in place of the attempt's.
 const SHOWN: &str = "/tmp/flinkproc";
@@ -15,9 +17,18 @@ const SHOWN: &str = "/tmp/flinkproc";
 pub fn equivalent_commands(job: &JobPlan, tag: &str) -> Result<Vec<Vec<String>>, LauncherError> {
     check_names(&job.files)?;
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let mut commands: Vec<Vec<String>> = vec![words(&["mkdir", "-p", SHOWN])];
+    // In application mode the program runs in a container, which has nothing but what is shipped.
+    let ship = format!("{SHOWN}/ship");
+    let shipped = job.mode == YarnMode::Application;
+    let folder = if shipped { ship.as_str() } else { SHOWN };
+    let mut commands: Vec<Vec<String>> = vec![words(&["mkdir", "-p", folder])];
     for file in &job.files {
-        let to = format!("{SHOWN}/{}", file.name);
+        let folder = if file.role == FileRole::Jar {
+            SHOWN
+        } else {
+            folder
+        };
+        let to = format!("{folder}/{}", file.name);
         let from = file.from.to_string();
         commands.push(words(&["gcloud", "storage", "cp", &from, &to]));
     }

@@ -8,7 +8,7 @@ use super::containers::Containers;
 use super::method::ChosenMethod;
 use super::python::{ChosenPython, requirements};
 use super::staging::{Demand, Staged};
-use super::{Draft, address, archives, containers, image, session, variables};
+use super::{Draft, address, archives, containers, flink_keys, image, session, variables};
 use crate::files::{archive_parts, file_name, in_folder};
 use crate::interpolate::Variables;
 use crate::launcher::LaunchBundle;
@@ -87,7 +87,7 @@ pub(super) fn plan(
         let value = variables.expand(&at, value)?;
         flink_config.insert(key.clone(), value);
     }
-    let session = session::plan(draft, mode)?;
+    let session = session::plan(draft, image, mode)?;
     if mode != YarnMode::Session {
         let wishes = Containers {
             section: "job",
@@ -101,6 +101,13 @@ pub(super) fn plan(
         containers::set(draft, &wishes, &mut flink_config)?;
     }
     check_config(draft, "job.flink_config", &flink_config)?;
+    let keys = flink_config.keys().map(String::as_str);
+    flink_keys::check_keys(draft, "job.flink_config", image.flink(), keys);
+    let properties = draft.spec().cluster.properties.keys();
+    let keys = properties.filter_map(|key| key.strip_prefix("flink:"));
+    flink_keys::check_keys(draft, "cluster.properties.flink", image.flink(), keys);
+    let containers = session.as_ref().map(|session| &session.flink_config);
+    flink_keys::check_memory(draft, containers.unwrap_or(&flink_config))?;
     check_requirements(draft, image)?;
     let args = spec
         .args

@@ -146,7 +146,7 @@ fn native(draft: &mut Draft<'_>, image: &ChosenImage, mode: YarnMode) -> Result<
         .any(|name| name == "native")
     {
         return refuse(
-            "a plan without `experimental`".to_owned(),
+            "an empty job.experimental".to_owned(),
             "Dataproc runs `flink` itself: outside the launcher, so nothing promises that an attempt starts only once, that arguments arrive as they are, or that the exit status is true",
             "Write `experimental = [\"native\"]` in `[job]` to allow it, or take another method.",
         );

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use flinkproc_core::{ByteSize, YarnMode};
+use flinkproc_core::{ByteSize, ImageVersion, YarnMode};
 
-use super::Draft;
 use super::containers::{self, Containers};
+use super::{Draft, flink_keys};
 use crate::plan::{SessionLifetime, SessionPlan};
 use crate::plan_error::PlanError;
 use crate::spec::SessionSpec;
@@ -13,6 +13,7 @@ use crate::spec::SessionSpec;
 /// Decides the session; there is one exactly in session mode.
 pub(super) fn plan(
     draft: &mut Draft<'_>,
+    image: &ImageVersion,
     mode: YarnMode,
 ) -> Result<Option<SessionPlan>, PlanError> {
     let spec = &draft.spec().session;
@@ -70,6 +71,8 @@ pub(super) fn plan(
         application_type: None,
     };
     containers::set(draft, &wishes, &mut flink_config)?;
+    let keys = flink_config.keys().map(String::as_str);
+    flink_keys::check_keys(draft, "session.flink_config", image.flink(), keys);
     super::job::check_config(draft, "session.flink_config", &flink_config)?;
     Ok(Some(SessionPlan {
         tag: format!("flinkproc-session-{name}"),
