@@ -105,7 +105,7 @@ impl Run {
             pause = (pause * 2).min(Duration::from_secs(2));
         };
         if let Err(why) = done {
-            self.ended(format!("see attempt {attempt} end"), Err(why));
+            self.survived(format!("attempt {attempt}"), why);
         }
         let sightings = lock(&self.sightings);
         let alive: Vec<String> = if self.is_session() {
@@ -124,7 +124,7 @@ impl Run {
         drop(sightings);
         for what in alive {
             let why = "the launcher saw it run when it looked last".to_owned();
-            self.ended(format!("see {what} end"), Err(why));
+            self.survived(what, why);
         }
     }
 
@@ -164,7 +164,7 @@ impl Run {
             if self.past(began, DYING) {
                 for id in alive {
                     let why = "it still runs in its session".to_owned();
-                    self.ended(format!("see Flink job {id} end"), Err(why));
+                    self.survived(format!("Flink job {id}"), why);
                 }
                 break;
             }
@@ -245,7 +245,7 @@ impl Run {
             if self.past(began, DYING) {
                 for one in alive {
                     let why = format!("it is still {}", crate::verdict::word(&one.state));
-                    self.ended(format!("see YARN application {} end", one.id), Err(why));
+                    self.survived(format!("YARN application {}", one.id), why);
                 }
                 return;
             }

@@ -40,8 +40,9 @@ impl Run {
                 Ok(())
             }
         };
-        let (fetched, remains) =
+        let (fetched, mut remains) =
             futures::future::join(fetch, self.clear(ending, verdict.as_ref())).await;
+        remains.extend(self.survivors());
         if let Err(StepFailed { step, error }) = fetched {
             let failure = Failure::of(Some(step), &error);
             self.note_if_possible(Entry::Failed { failure }).await;
@@ -147,6 +148,22 @@ impl Run {
             });
         }
         remains
+    }
+
+    /// What runs on upon a cluster that stays. One of ours takes everything with it, or is itself what is left.
+    fn survivors(&self) -> Vec<Remainder> {
+        let cluster = &self.plan.cluster;
+        if cluster.ours {
+            return Vec::new();
+        }
+        let survivors = lock(&self.survivors).clone();
+        let left = survivors.into_iter().map(|(what, why)| Remainder {
+            what: format!("{what} on cluster {}", cluster.cluster),
+            costs: true,
+            why,
+            command: format!("flinkproc down {}", self.plan.deployment),
+        });
+        left.collect()
     }
 
     fn remaining_clusters(&self, why: &str) -> Vec<Remainder> {

@@ -38,6 +38,8 @@ pub(crate) struct Run {
     progress: Mutex<Progress>,
     pub(crate) phases: Mutex<Vec<Phase>>,
     pub(crate) endings: Mutex<Vec<EndingStep>>,
+    /// What was told to end and was not seen to: where the cluster stays, it runs on and costs memory.
+    pub(crate) survivors: Mutex<Vec<(String, String)>>,
     pub(crate) results: Mutex<Vec<ResultObject>>,
     /// Calls under way that are not dropped with the step that made them.
     acts: watch::Sender<usize>,
@@ -93,6 +95,7 @@ impl Run {
             progress: Mutex::new(progress),
             phases: Mutex::default(),
             endings: Mutex::default(),
+            survivors: Mutex::default(),
             results: Mutex::default(),
             acts: watch::channel(0).0,
             site: tokio::sync::Mutex::default(),
@@ -329,6 +332,12 @@ impl Run {
                 Err(StepFailed { step, error })
             }
         }
+    }
+
+    /// Records that something was told to end and was not seen to.
+    pub(crate) fn survived(&self, what: String, why: String) {
+        self.ended(format!("see {what} end"), Err(why.clone()));
+        lock(&self.survivors).push((what, why));
     }
 
     /// Records what was done to end the run.

@@ -103,6 +103,20 @@ async fn the_deadline_ends_the_job_through_its_method() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_goes_on_upon_somebodys_cluster_is_named_with_the_command_that_ends_it() {
+    let world = World::of(Shape::UNSEEN, Script::default());
+    world.yarn_says(ApplicationState::Running, FinalStatus::Undefined);
+    world.plant();
+    let mut plan = world.plan();
+    plan.cluster.ours = false;
+    plan.watch.deadline = Span::from_secs(60);
+    let outcome = world.deploy_plan(plan).await;
+    let left = outcome.remains.first().expect("told");
+    assert!(left.costs && left.what.contains(APPLICATION), "{left:?}");
+    assert_eq!(left.command, "flinkproc down d1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_launcher_that_never_came_to_its_gate_is_started_again() {
     let world = World::of(Shape::UNSEEN, Script::default().die());
     world.staging.inner().overwrite(uri(GATE), "fenced\n");
