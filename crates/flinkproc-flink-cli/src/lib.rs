@@ -35,7 +35,7 @@ pub mod grammar;
 pub mod jobs;
 pub mod lint;
 pub mod memory;
-pub mod options;
+pub mod memory_model;
 pub mod reading;
 pub mod run;
 pub mod session;

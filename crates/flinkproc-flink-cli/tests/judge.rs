@@ -17,6 +17,8 @@ mod jvm;
 mod keys;
 #[path = "judge/lines.rs"]
 mod lines;
+#[path = "judge/memory.rs"]
+mod memory;
 #[path = "judge/ours.rs"]
 mod ours;
 
@@ -82,109 +84,107 @@ fn compare(
     }
 }
 
+/// Everything in one test: a JVM is started once for each version.
 #[test]
-fn every_version_reads_lines_as_this_crate_says() {
-    if !wanted() {
-        return;
-    }
-    let mut differences = Differences::default();
-    for (text, ..) in VERSIONS {
-        let version: FlinkVersion = text.parse().expect("a version");
-        let mut judge = Judge::start(text);
-        let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-        for action in Action::ALL {
-            if !action.is_in(version) {
-                continue;
-            }
-            for _ in 0..count() {
-                let words = lines::line(&mut dice, action);
-                compare(&mut differences, &mut judge, version, action, &words);
-            }
-        }
-    }
-    differences.end();
-}
-
-#[test]
-fn every_version_has_the_options_that_this_crate_says() {
-    if !wanted() {
-        return;
-    }
-    let mut differences = Differences::default();
-    for (text, ..) in VERSIONS {
-        let version: FlinkVersion = text.parse().expect("a version");
-        let mut judge = Judge::start(text);
-        for action in Action::ALL {
-            if !action.is_in(version) {
-                continue;
-            }
-            let grammar = Grammar::of(action, version);
-            // What is spelled like an earlier one takes its place.
-            let mut ours = std::collections::BTreeMap::new();
-            for option in grammar.options() {
-                let takes = match option.takes {
-                    Takes::Nothing => "Nothing",
-                    Takes::One => "One",
-                    Takes::Maybe => "Maybe",
-                    Takes::Pair => "Pair",
-                    Takes::Many => "Many",
-                };
-                let row = format!("{},{},{takes}", option.short, option.long);
-                ours.insert(option.short, row);
-            }
-            let mut ours: Vec<String> = ours.into_values().collect();
-            ours.sort();
-            let theirs = judge.ask("options", &[jvm::name(action)]);
-            differences.asked += 1;
-            if theirs != format!("options\t{}", ours.join("\t")) {
-                differences.add(&format!("{version} {action}\n  {ours:?}\n  {theirs}"));
-            }
-        }
-    }
-    differences.end();
-}
-
-#[test]
-fn every_version_reads_what_is_built_as_it_was_meant() {
+fn flinks_own_classes_agree() {
     if !wanted() {
         return;
     }
     let mut differences = Differences::default();
     let mut refused = 0;
-    for (text, ..) in VERSIONS {
+    let mut keys = keys::Keys::default();
+    for (at, (text, ..)) in VERSIONS.iter().enumerate() {
         let version: FlinkVersion = text.parse().expect("a version");
         let mut judge = Judge::start(text);
-        let mut dice = Dice(0x2545_F491_4F6C_DD1D);
-        let wishes = count() * 10;
-        for _ in 0..wishes {
-            let wish = built::wish(&mut dice, version);
-            let Ok(argv) = wish.command.argv(version) else {
-                refused += 1;
-                continue;
+        has_options(&mut differences, &mut judge, version);
+        reads_lines(&mut differences, &mut judge, version);
+        refused += reads_what_is_built(&mut differences, &mut judge, version);
+        takes_memory(&mut differences, &mut judge, version);
+        keys.add(at, &mut judge);
+    }
+    let wishes = VERSIONS.len() * count() * 10;
+    assert!(refused * 4 < wishes, "{refused} of {wishes} were refused");
+    differences.end();
+    keys.compare();
+}
+
+/// The options of each action.
+fn has_options(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion) {
+    for action in Action::ALL {
+        if !action.is_in(version) {
+            continue;
+        }
+        let grammar = Grammar::of(action, version);
+        // What is spelled like an earlier one takes its place.
+        let mut ours = std::collections::BTreeMap::new();
+        for option in grammar.options() {
+            let takes = match option.takes {
+                Takes::Nothing => "Nothing",
+                Takes::One => "One",
+                Takes::Maybe => "Maybe",
+                Takes::Pair => "Pair",
+                Takes::Many => "Many",
             };
-            let action = wish.command.action();
-            let words = match action {
-                Action::Session => argv.as_slice(),
-                _ => argv.get(1..).expect("an action's word"),
-            };
-            compare(&mut differences, &mut judge, version, action, words);
-            for missing in built::missing(&wish, version, words, &mut judge) {
-                differences.add(&format!("{version} {action} {words:?}\n  {missing}"));
+            let row = format!("{},{},{takes}", option.short, option.long);
+            ours.insert(option.short, row);
+        }
+        let mut ours: Vec<String> = ours.into_values().collect();
+        ours.sort();
+        let theirs = judge.ask("options", &[jvm::name(action)]);
+        differences.asked += 1;
+        if theirs != format!("options\t{}", ours.join("\t")) {
+            differences.add(&format!("{version} {action}\n  {ours:?}\n  {theirs}"));
+        }
+    }
+}
+
+/// Generated lines.
+fn reads_lines(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion) {
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    for action in Action::ALL {
+        if action.is_in(version) {
+            for _ in 0..count() {
+                let words = lines::line(&mut dice, action);
+                compare(differences, judge, version, action, &words);
             }
         }
     }
-    let wishes = differences.asked + refused;
-    assert!(
-        refused * 4 < wishes,
-        "{refused} of {wishes} wishes were refused"
-    );
-    differences.end();
 }
 
-#[test]
-fn the_table_of_configuration_keys_is_what_the_jars_hold() {
-    if wanted() {
-        keys::compare();
+/// What this crate builds; counts what it refuses to build.
+fn reads_what_is_built(
+    differences: &mut Differences,
+    judge: &mut Judge,
+    version: FlinkVersion,
+) -> usize {
+    let mut refused = 0;
+    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    for _ in 0..count() * 10 {
+        let wish = built::wish(&mut dice, version);
+        let Ok(argv) = wish.command.argv(version) else {
+            refused += 1;
+            continue;
+        };
+        let action = wish.command.action();
+        let words = match action {
+            Action::Session => argv.as_slice(),
+            _ => argv.get(1..).expect("an action's word"),
+        };
+        compare(differences, judge, version, action, words);
+        for missing in built::missing(&wish, version, words, judge) {
+            differences.add(&format!("{version} {action} {words:?}\n  {missing}"));
+        }
+    }
+    refused
+}
+
+/// Memory just enough, and a little less.
+fn takes_memory(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion) {
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let (asked, found) = memory::compare(judge, &mut dice, count());
+    differences.asked += asked;
+    for difference in found {
+        differences.add(&format!("{version} {difference}"));
     }
 }
 
