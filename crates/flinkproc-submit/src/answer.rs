@@ -105,7 +105,10 @@ pub(crate) fn acted_at_the_door(output: &Output) -> Result<Option<Acted>, Submit
         return Ok(None);
     };
     let line = String::from_utf8_lossy(line);
-    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<usize> = line
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
     let said = output.stdout.slice(at..);
     match numbers.as_slice() {
         [status, size] if *size <= said.len() => {

@@ -1,46 +1,37 @@
 //! The suite that every submission method passes (feature `contract`). Each function fails by panicking, as a test does.
 //!
 //! [`remembers_attempts`] asks for nothing but a method. The others need a master: [`FakeMaster`] is a home directory with a
-//! `flink` that runs the program at once, and a storage server; the method to be tried has to log in there, with the
-//! environment that [`FakeMaster::environment`] names.
+//! `flink` that runs the program at once, and the servers of a cluster; the method to be tried has to log in there, with the
+//! environment that [`FakeMaster::environment`] names. One that looks through the bucket finds it in [`FakeMaster::staging`].
 #![expect(clippy::expect_used, reason = "a contract suite fails by panicking")]
 
+mod acts;
+mod corpus;
 mod master;
+mod mirrored;
+mod modes;
 mod run;
 mod servers;
 mod shell;
+mod variables;
 
 use std::sync::Arc;
 
 use flinkproc_core::{Attempt, Span};
 
+pub use self::acts::actions_reach;
+pub use self::corpus::CORPUS;
 pub use self::master::{BUCKET, FakeMaster};
+pub use self::mirrored::mirror_tells_all;
+pub use self::modes::{
+    applications_end_true, arguments_arrive_in_every_mode, cancel_spares_the_session,
+    sessions_are_shared, shipped_python_runs_it,
+};
 use self::run::{follow, observe_from, observe_until, run_ref};
 pub use self::shell::MasterShell;
+pub use self::variables::{unreadable_secrets_stop_it, variables_arrive};
 use crate::error::SubmitError;
 use crate::method::{Offsets, RunState, SubmissionMethod};
-
-/// Arguments that shells, parsers and encodings like to change.
-pub const AWKWARD: [&str; 18] = [
-    "",
-    " ",
-    "it's $5",
-    "\"",
-    "\\",
-    "\\n",
-    "$(id)",
-    "`id`",
-    "*",
-    "~",
-    "a\nb\r\n",
-    "-n",
-    "--",
-    "-py",
-    "a#b",
-    "ü→🦀 \u{1}\u{7f}",
-    "%s",
-    "-s=local,x",
-];
 
 /// Fencing, starting and ending, as far as they can be seen without a master.
 pub async fn remembers_attempts(method: &dyn SubmissionMethod) {
@@ -117,8 +108,7 @@ pub async fn starts_once(master: &FakeMaster, method: &Arc<dyn SubmissionMethod>
 
 /// Arguments and the script's name arrive byte for byte, and the program runs as Python runs it.
 pub async fn arguments_arrive(master: &FakeMaster, method: &Arc<dyn SubmissionMethod>) {
-    let long = "x'\"$".repeat(2048);
-    let args: Vec<&str> = AWKWARD.into_iter().chain([long.as_str()]).collect();
+    let args = CORPUS;
     let script = "\
 import sys, os, helper
 assert __name__ == '__main__' and sys.modules['__main__'].__dict__ is globals()
@@ -126,7 +116,7 @@ assert __file__ == sys.argv[0] and os.path.basename(sys.argv[0]) == \"my étl's 
 assert helper.HERE == sys.path[0] == os.path.dirname(__file__)
 sys.stdout.buffer.write(b''.join(a.encode('utf-8') + b'\\0' for a in sys.argv[1:]))
 ";
-    let mut job = master.stage_as("my étl's $x.py", script, &args);
+    let mut job = master.stage_as("my étl's $x.py", script, args);
     let helper = "import os\nHERE = os.path.dirname(os.path.realpath(__file__))\n";
     master.add_python_file(&mut job, "helper.py", helper);
     let run = run_ref("arguments");

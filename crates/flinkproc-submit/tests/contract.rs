@@ -32,12 +32,30 @@ on_a_master!(
     cancel_reaches,
     bad_files_stop_it,
     keeps_to_itself,
+    sessions_are_shared,
+    cancel_spares_the_session,
+    applications_end_true,
+    arguments_arrive_in_every_mode,
+    shipped_python_runs_it,
+    actions_reach,
+    variables_arrive,
+    unreadable_secrets_stop_it,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn remembers_attempts() {
     let (_master, method) = set_up().await;
     contract::remembers_attempts(&*method).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mirror_tells_all() {
+    let (master, method) = set_up().await;
+    contract::mirror_tells_all(&master, &method, |deployment| {
+        let runs = format!("gs://{}/mirror/{deployment}/", contract::BUCKET);
+        runs.parse().expect("address")
+    })
+    .await;
 }
 
 #[tokio::test]

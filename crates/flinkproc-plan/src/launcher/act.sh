@@ -29,10 +29,10 @@ act_alone() {
   rm -f -- "$said"
 }
 
-# Does this (`savepoint`, `stop`, `drain`, `cancel`) to the wanted job, or the only one, into this folder: `acted` is its exit status, the file `said` what it
-# said; or else nothing was done, and `refusal` says why.
+# Does this (`savepoint`, `stop`, `drain`, `cancel`) to the wanted job, or the only one, into this folder: `acted` is the
+# client's exit status, the file `said` what it said; or else nothing was done, and `refusal` says why.
 command_for() {
-  local line=$1 wanted=$2 folder=$3 application jobs word words=()
+  local line=$1 wanted=$2 folder=$3 application jobs index word words=()
   said=$(mktemp "$run/said.XXXXXXXX")
   refusal=
   if [[ -n $folder ]]; then line+=-to; fi
@@ -68,6 +68,11 @@ command_for() {
   words=("${words[@]//$'\003'/"$application"}")
   words=("${words[@]//$'\004'/"$wanted"}")
   words=("${words[@]//$'\005'/"$folder"}")
-  acted=0
-  "$flink" "${words[@]}" </dev/null >"$said" 2>&1 || acted=$?
+  for index in 1 2 3 4; do
+    acted=0
+    "$flink" "${words[@]}" </dev/null >"$said" 2>&1 || acted=$?
+    # A job is called RUNNING before all of its tasks are.
+    if (( acted == 0 )) || ! grep -qaF 'is not being executed at the moment' "$said"; then break; fi
+    if (( index < 4 )); then sleep 5; fi
+  done
 }

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 
-from flinkproc_cluster import Bucket, Unreachable, applications, is_over, jobs
+from flinkproc_cluster import DONE, Bucket, Unreachable, applications, is_over, jobs
 
 PIECE = 512 * 1024
 PAUSE = 2.0
+# What becomes of an application's jobs with it: the last look at them was a little earlier.
+ENDS = {"SUCCEEDED": "FINISHED", "FAILED": "FAILED", "KILLED": "CANCELED"}
 LOGS = 64 * 1024 * 1024
 
 
@@ -68,12 +70,16 @@ class Mirror:
         except Unreachable:
             return
         for one in found:
-            if one["state"] != "RUNNING":
-                continue
-            try:
-                self.jobs.update(jobs(one["id"], self.tag, self.mode))
-            except Unreachable:
-                pass
+            known = self.jobs.setdefault(one["id"], {})
+            if one["state"] == "RUNNING":
+                try:
+                    known.update(jobs(one["id"], self.tag, self.mode))
+                except Unreachable:
+                    pass
+            elif is_over(one):
+                for job, state in known.items():
+                    if state not in DONE:
+                        known[job] = ENDS.get(one["finalStatus"], state)
         seen = {
             "applications": [
                 {
@@ -84,7 +90,7 @@ class Mirror:
                 }
                 for one in found
             ],
-            "jobs": sorted(self.jobs.items()),
+            "jobs": sorted(item for known in self.jobs.values() for item in known.items()),
         }
         if seen != self.seen:
             self.put("sighting", json.dumps(dict(seen, at=int(time.time()))).encode())

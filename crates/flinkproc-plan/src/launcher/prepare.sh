@@ -11,7 +11,7 @@ prepare() {
   while read -rd '' name && read -rd '' value; do export "$name=$value"; done <job/env
   if [[ -s job/sitecustomize.py ]]; then set_hook; fi
   if [[ $mode == application ]]; then fill_ship; fi
-  if [[ $mode == session && -n $(tr '\0' '\n' <job/roles | grep -x jar) ]]; then bind_jars; fi
+  if [[ $mode == session && $(tr '\0' ' ' <job/roles) == *jar* ]]; then bind_jars; fi
   if [[ -n $environment && $mode != application ]]; then unpack_environment; fi
   HADOOP_CLASSPATH=$(hadoop classpath) || { say '`hadoop classpath` failed'; exit 1; }
   export HADOOP_CLASSPATH

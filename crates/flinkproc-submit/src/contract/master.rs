@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use flinkproc_core::YarnMode;
 use flinkproc_plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::run::{LIMIT, pause};
 use super::servers::{Served, serve};
 use super::shell::MasterShell;
 use crate::method::RunRef;
@@ -302,6 +304,70 @@ impl FakeMaster {
         self.read(&format!("yarn/{id}/container/jobmanager.out"))
     }
 
+    /// The states of an application's Flink jobs, in Flink's words, the oldest first.
+    #[must_use]
+    pub fn job_states(&self, id: &str) -> Vec<String> {
+        let states = self.jobs(id).into_iter();
+        states
+            .map(|job| {
+                self.read(&format!("yarn/{id}/jobs/{job}/state"))
+                    .trim()
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    fn jobs(&self, id: &str) -> Vec<String> {
+        let jobs = std::fs::read_dir(self.home().join(format!("yarn/{id}/jobs")));
+        let names = jobs
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name());
+        let mut jobs: Vec<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        jobs.sort();
+        jobs
+    }
+
+    /// Waits until an application has a job that runs, and names it.
+    pub async fn until_a_job_runs(&self, id: &str) -> String {
+        let running = || {
+            let states = self.job_states(id).into_iter();
+            let found = self.jobs(id).into_iter().zip(states);
+            found
+                .filter(|(_, state)| state == "RUNNING")
+                .map(|(job, _)| job)
+                .next()
+        };
+        wait_for(running).await
+    }
+
+    /// Waits until an application's program says this.
+    pub async fn until_container_says(&self, id: &str, text: &str) {
+        wait_for(|| self.container_output(id).contains(text).then_some(())).await;
+    }
+
+    /// Takes from an attempt what it noted of ids.
+    pub fn forget_ids(&self, run: &RunRef) {
+        let file = format!(".flinkproc/{}/{}/ids", run.deployment, run.attempt);
+        std::fs::write(self.home().join(file), "").expect("written");
+    }
+
+    /// A Python environment for this machine: its `bin/python` sets `FROM_ARCHIVE` and becomes the machine's own.
+    pub async fn python_archive(&self, mark: &str) -> Vec<u8> {
+        let line = format!(
+            "mkdir -p archive/bin && printf '#!/bin/sh\nFROM_ARCHIVE=%s exec %s \"$@\"\n' {mark} \
+             \"$(python3 -c 'import sys; print(sys.executable)')\" >archive/bin/python && \
+             chmod 755 archive/bin/python && tar -czf archive.tar.gz -C archive bin && cat archive.tar.gz"
+        );
+        let line = RemoteCommand::new("sh").args(["-c", &line]);
+        let made = LocalShell::new(self.home()).run(&line).await.expect("ran");
+        assert!(made.status.success(), "{made:?}");
+        made.stdout.to_vec()
+    }
+
     /// What the program itself said on standard output.
     #[must_use]
     pub fn without_flinks_words(&self, out: &[u8]) -> Vec<u8> {
@@ -337,5 +403,17 @@ fn file(name: &str, object: &str, role: FileRole) -> RemoteFile {
         name: name.to_owned(),
         sha256: None,
         role,
+    }
+}
+
+/// Waits for something that a process of the cluster does.
+async fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < LIMIT, "it never came");
+        pause().await;
     }
 }

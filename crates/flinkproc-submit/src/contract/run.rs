@@ -9,7 +9,7 @@ use flinkproc_core::{Attempt, Span};
 use crate::method::{LauncherExit, Observation, Offsets, RunRef, RunState, SubmissionMethod};
 
 /// No test of this suite takes longer, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn run_ref(deployment: &str) -> RunRef {
     RunRef {
@@ -75,4 +75,10 @@ pub(super) async fn follow(
             ),
         }
     }
+}
+
+/// Lets others run for a moment.
+pub(super) async fn pause() {
+    let nap = tokio::task::spawn_blocking(|| std::thread::park_timeout(Duration::from_millis(10)));
+    nap.await.expect("paused");
 }

@@ -86,7 +86,7 @@ if [ "$target" = yarn-application ]; then
   case $archives in *'#env') mkdir env && tar -xzf "${archives%#env}" -C env ;; esac
   cat >run.sh <<END
 cd "$place/container"
-env -i PATH="\$PATH" HOME="\$HOME" PYTHONPATH=ship STORAGE_EMULATOR_HOST="\$STORAGE_EMULATOR_HOST" $containers "$python" -m flinkproc_entry >jobmanager.out 2>&1
+env -i PYTHONUNBUFFERED=1 PATH="\$PATH" HOME="\$HOME" PYTHONPATH=ship STORAGE_EMULATOR_HOST="\$STORAGE_EMULATOR_HOST" $containers "$python" -m flinkproc_entry >jobmanager.out 2>&1
 echo \$? >status
 END
   # shellcheck disable=SC2016
