@@ -82,14 +82,29 @@ const CASES: &[Case] = &[
         &["error[SPC029]", "per-job", "help:"],
     ),
     typed(
-        "an image whose only modes come later",
-        &["--image", "3.0"],
-        &["error[SPC030]", "application mode", "help:"],
+        "the image's own Python where no wheel fits it",
+        &["--image", "2.2", "--set", "python.environment=image"],
+        &["error[SPC031]", "Python 3.7 to 3.10", "3.11", "help:"],
     ),
     typed(
-        "Python functions where no wheel fits the image's Python",
-        &["--image", "2.2"],
-        &["error[SPC031]", "Python 3.11", "help:"],
+        "a Python that the image's PyFlink has no wheel for",
+        &["--image", "2.2", "--set", "python.version=3.12"],
+        &["error[SPC044]", "3.12", "help:"],
+    ),
+    typed(
+        "a submission method that there is not",
+        &["--set", "job.method=pgi"],
+        &["error[SPC039]", "`pig`", "help:"],
+    ),
+    typed(
+        "a method that enters the master where nobody may",
+        &["--set", "ssh=never", "--set", "job.method=ssh"],
+        &["error[SPC040]", "ssh.access never", "help:"],
+    ),
+    typed(
+        "memory below Flink's own minimum",
+        &["--set", "job.taskmanager_memory=128MiB"],
+        &["error[SPC046]", "taskmanager.memory.process.size", "help:"],
     ),
     typed(
         "a Python file in Cloud Storage as Flink's own argument",
