@@ -66,7 +66,7 @@
 //!
 //! Reading order: [`runtime`] is the joint, [`emulator`] starts and stops everything; `routes` says which call goes
 //! where, after `access` has let them in; `clusters`, `jobs`, `policies`, `templates`, `operations` and `compute` are the
-//! calls, one file for each family of them; `lifecycle`, `update` and `timers` are what happens to a cluster, `autoscale`,
+//! calls, one file for each family of them; `lifecycle`, `cancelling`, `update` and `timers` are what happens to a cluster, `autoscale`,
 //! `diagnose` and `preemption` too, `workflow` is what a template does, `storage` is what is written to Cloud Storage,
 //! `service` is what is known of all; `resource`, `machine_group`, `image`, `lifetime`, `policy`, `template`, `schema`,
 //! `filter` and `listing` read requests, `autoscaler` reckons, `routes_around` leads to the services around: `compute_…`,
@@ -119,6 +119,7 @@ mod timers;
 mod update;
 mod workflow;
 
+mod cancelling;
 mod clock;
 mod failure;
 mod filter;
