@@ -86,10 +86,12 @@ impl Run {
             size,
         };
         self.emit(tell("building", None));
-        let folder = self.options.directory.join("environment");
-        make_directory(&folder).await?;
+        let kept = self.options.environments.clone();
+        let passing = self.options.directory.join("environment");
+        let folder = kept.as_ref().unwrap_or(&passing);
+        make_directory(folder).await?;
         let builder = WithLock(self.builder(plan)?, lock.clone());
-        let built = provide(&builder, &folder, &request(plan)).await?.archive;
+        let built = provide(&builder, folder, &request(plan)).await?.archive;
         self.emit(tell("uploading", Some(built.size)));
         let archive = place(plan, &lock, ARCHIVE)?;
         let put = self.upload(&archive, &built.path).await;
@@ -115,7 +117,9 @@ impl Run {
             written: fresh,
         });
         self.provided(pointer, fresh).await?;
-        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+        if kept.is_none()
+            && let Err(error) = tokio::fs::remove_dir_all(&passing).await
+        {
             tracing::debug!(%error, "the built environment stays");
         }
         Ok(())

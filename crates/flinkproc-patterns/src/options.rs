@@ -19,6 +19,9 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// The user's home, for plans that follow the `.ssh/config` in it.
     pub home: Option<PathBuf>,
+    /// Where Python environments that were built here are kept for later deployments; one that is not to be kept is built in
+    /// [`Options::directory`] and removed once it is in the bucket.
+    pub environments: Option<PathBuf>,
 }
 
 impl Options {
@@ -29,6 +32,7 @@ impl Options {
             until: None,
             agent: None,
             home: None,
+            environments: None,
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod actions;
 mod crashes;
+mod driver;
 mod endings;
 mod environment;
 mod failures;
@@ -17,5 +18,6 @@ mod modes;
 mod seeing;
 mod sessions;
 mod unseen;
+mod unseen_launcher;
 mod ways;
 mod world;
