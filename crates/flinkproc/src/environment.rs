@@ -19,9 +19,13 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("FLINKPROC_STATE", "directory of journals and logs"),
     (
         "FLINKPROC_CACHE",
-        "directory of the sandbox's downloaded parts",
+        "directory of what is fetched or built once: the sandbox's parts, Pythons, connectors",
     ),
     ("FLINKPROC_PYTHON", "the Python that the sandbox uses"),
+    (
+        "FLINKPROC_MAVEN_REPOSITORY",
+        "URL of the repository for job.packages, instead of Maven Central's",
+    ),
     (
         "FLINKPROC_DATAPROC_ENDPOINT",
         "base URL instead of Dataproc's, for an emulator",

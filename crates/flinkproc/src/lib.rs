@@ -13,6 +13,7 @@
 
 mod account;
 mod args;
+mod brought;
 mod clients;
 mod clock;
 mod commands;
@@ -96,7 +97,7 @@ async fn dispatch(app: &App, cli: Cli) -> Result<u8, Problem> {
     match cli.command {
         Some(Command::Init(args)) => commands::init::run(app, &args).await,
         Some(Command::Check(args)) => commands::check::run(app, &args),
-        Some(Command::Plan(args)) => commands::plan::run(app, &args),
+        Some(Command::Plan(args)) => commands::plan::run(app, &args).await,
         Some(Command::Deploy(args)) => commands::deploy::run(app, &args).await,
         Some(Command::Down(args)) => commands::down::run(app, &args).await,
         Some(Command::Status(args)) => commands::status::run(app, &args).await,

@@ -9,6 +9,7 @@ use flinkproc_plan::{LocalFact, LocalNeed, NeedKind, OnInterrupt, Plan, SpecSour
 
 use crate::App;
 use crate::args::Deploy;
+use crate::brought;
 use crate::commands::plan;
 use crate::deployments::Deployments;
 use crate::error::AppError;
@@ -40,7 +41,7 @@ pub(crate) async fn run(app: &App, args: &Deploy) -> Result<u8, Problem> {
             (Work::Resume(id), plan, choice)
         }
         None => {
-            let plan = new_plan(app, args)?;
+            let plan = new_plan(app, args).await?;
             let choice = Choice::of_new(app, &plan, args.spec.sandbox.as_deref())?;
             (Work::Start, plan, choice)
         }
@@ -110,13 +111,15 @@ async fn carry_out(
         until,
         agent: app.environment.path("SSH_AUTH_SOCK"),
         home: Some(app.environment.home()),
+        environments: Some(app.environment.cache().join("env")),
         ..Options::new(deployments.directory(id))
     };
     let manner = Manner {
         on_interrupt: plan.watch.on_interrupt,
         passing: choice.is_passing(),
     };
-    let (clients, journal) = (place.clients().await?, deployments.journal());
+    let clients = brought::with_builders(place.clients().await?, &app.environment);
+    let journal = deployments.journal();
     let handle = match work {
         Work::Resume(id) => Deployment::resume(&id, clients, journal, options(&id)).await?,
         Work::Start => {
@@ -140,21 +143,19 @@ async fn carry_out(
 }
 
 /// A new plan, from the spec or from a file that `plan --out` wrote.
-fn new_plan(app: &App, args: &Deploy) -> Result<Plan, Problem> {
+async fn new_plan(app: &App, args: &Deploy) -> Result<Plan, Problem> {
     let file = &args.spec.spec;
     let is_plan = file
         .extension()
         .is_some_and(|extension| extension == "json")
         && file.is_file();
     if is_plan {
-        return Ok(read_plan(file)?);
+        let plan = read_plan(file)?;
+        plan.check_resolved()?;
+        return Ok(plan);
     }
-    plan::make(
-        app,
-        &args.spec,
-        args.run_key.as_deref(),
-        args.on_interrupt.as_deref(),
-    )
+    let (key, on_interrupt) = (args.run_key.as_deref(), args.on_interrupt.as_deref());
+    plan::make_whole(app, &args.spec, key, on_interrupt).await
 }
 
 /// Reads a plan and says what it was made from has changed since, if it has.

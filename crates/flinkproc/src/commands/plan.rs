@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::fs;
 
-use flinkproc_plan::{Plan, plan_deployment};
+use flinkproc_plan::{DeployRequest, Plan, plan_deployment};
 use flinkproc_ssh::quote_line;
 use serde_json::json;
 
 use crate::App;
 use crate::args::{PlanArgs, SpecArgs};
+use crate::brought;
 use crate::error::AppError;
 use crate::report::Problem;
 use crate::resolve::{self, Run};
@@ -18,11 +19,16 @@ use crate::sandbox;
 const SHOWN: usize = 3;
 
 /// Shows the plan, and writes it down where that was asked for.
-pub(crate) fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
+pub(crate) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Problem> {
     if args.compare_methods {
         return Ok(compare_methods(app));
     }
-    let plan = make(app, &args.spec, args.run_key.as_deref(), None)?;
+    let key = args.run_key.as_deref();
+    let plan = match &args.out {
+        // What is carried out later has to be whole.
+        Some(_) => make_whole(app, &args.spec, key, None).await?,
+        None => make(app, &args.spec, key, None)?,
+    };
     if let Some(path) = &args.out {
         let text = serde_json::to_string_pretty(&plan).map_err(|error| AppError::Defect {
             what: format!("the plan cannot be written: {error}"),
@@ -49,10 +55,34 @@ pub(crate) fn make(
     run_key: Option<&str>,
     on_interrupt: Option<&str>,
 ) -> Result<Plan, Problem> {
+    Ok(plan_deployment(&request(
+        app,
+        spec,
+        run_key,
+        on_interrupt,
+    )?)?)
+}
+
+/// Makes the plan of a spec with everything in it that a run needs; a Maven repository is asked for connectors.
+pub(crate) async fn make_whole(
+    app: &App,
+    spec: &SpecArgs,
+    run_key: Option<&str>,
+    on_interrupt: Option<&str>,
+) -> Result<Plan, Problem> {
+    let request = request(app, spec, run_key, on_interrupt)?;
+    brought::complete_plan(request, &app.environment).await
+}
+
+fn request(
+    app: &App,
+    spec: &SpecArgs,
+    run_key: Option<&str>,
+    on_interrupt: Option<&str>,
+) -> Result<DeployRequest, Problem> {
     let loaded = resolve::load(spec, on_interrupt, &app.environment)?;
     let sandbox = spec.sandbox.as_ref().map(|_| sandbox::facts());
-    let request = resolve::request(loaded, Run { run_key, sandbox }, &app.environment)?;
-    Ok(plan_deployment(&request)?)
+    resolve::request(loaded, Run { run_key, sandbox }, &app.environment)
 }
 
 /// Shows the submission methods side by side; no spec is read.
