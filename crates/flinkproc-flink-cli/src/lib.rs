@@ -1,27 +1,40 @@
-//! Command lines for Apache Flink, built and read per version.
+//! Command lines for Apache Flink, built and read per version, 1.12 to 2.2.
 //!
-//! Typed settings become an argv for Flink 1.12 to 2.2 in one spelling ([`RunSettings`]), Flink's answers become ids
-//! ([`answers`]), and a hand-written command line is read as Flink's own parser would read it ([`mod@lint`]).
+//! Typed settings become the arguments of `flink` and `yarn-session.sh` in one spelling, `-t TARGET -Dkey=value`
+//! ([`RunSettings`], [`SessionSettings`], [`StopSettings`] and their like; [`Command`] holds any of them). Flink's answers become
+//! ids, lists and paths ([`answers`]). A line that somebody wrote is read as Flink's own parsers would read it ([`reading`]), and
+//! what is wrong with it is told ([`diagnosis`], [`mod@lint`]).
 //!
-//! It starts no process, quotes nothing for a shell and never guesses: what a version would silently drop or misread is
-//! refused. Now it builds `run` in per-job mode; the other modes and actions are refused with the reason.
+//! It starts no process, quotes nothing for a shell and never guesses: what a version lacks, drops or misreads is refused, with
+//! the version that has it and what to use instead. The judge among the tests asks Flink's own classes of every minor version,
+//! for generated lines and for all that is built here; no difference is the bar.
 //!
 //! ```
 //! use flinkproc_core::YarnMode;
-//! use flinkproc_flink_cli::{Program, RunSettings};
+//! use flinkproc_flink_cli::{ClusterTarget, Program, RunSettings, StopSettings};
 //!
-//! let settings = RunSettings::new("1.17.0".parse()?, YarnMode::PerJob, Program::script("/srv/etl.py"))
+//! let version = "1.17.0".parse()?;
+//! let settings = RunSettings::new(version, YarnMode::PerJob, Program::script("/srv/etl.py"))
 //!     .parallelism(4)
 //!     .config("taskmanager.numberOfTaskSlots", "2");
 //! assert_eq!(
 //!     settings.argv()?.join(" "),
 //!     "run -t yarn-per-job -Dtaskmanager.numberOfTaskSlots=2 -p 4 -py /srv/etl.py",
 //! );
+//!
+//! let target = ClusterTarget::new(YarnMode::PerJob, "application_1795358092534_0001");
+//! let stop = StopSettings::new(target, "4f0d1c3b2a49587766554433221100ff").drain();
+//! assert_eq!(
+//!     stop.argv(version)?.join(" "),
+//!     "stop -t yarn-per-job -Dyarn.application.id=application_1795358092534_0001 --drain 4f0d1c3b2a49587766554433221100ff",
+//! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In reading order: [`settings`] (the wish), [`run`] (settings → argv of `flink run`), [`options`] (which version knows
-//! which option), [`mod@lint`] (what is wrong with a hand-written line), [`answers`] (ids in Flink's output), [`error`].
+//! In reading order. Building: [`settings`] (what a run is told), [`run`] (settings → argv), [`session`], [`jobs`], [`command`],
+//! [`config_keys`] and [`memory_model`] (what to say about a configuration). Reading: [`grammar`] (which version has which
+//! option), [`words`] (words → options), [`reading`] (options → configuration), [`memory`], [`diagnosis`], [`mod@lint`],
+//! [`answers`]. And [`error`].
 //!
 //! Sources: the released jars' `CliFrontendParser`, `GenericCLI`, `PythonProgramOptions` and `FlinkYarnSessionCli`.
 

@@ -21,7 +21,10 @@ mod lines;
 mod memory;
 #[path = "judge/ours.rs"]
 mod ours;
+#[path = "judge/phrases.rs"]
+mod phrases;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use flinkproc_core::FlinkVersion;
@@ -93,6 +96,7 @@ fn flinks_own_classes_agree() {
     let mut differences = Differences::default();
     let mut refused = 0;
     let mut keys = keys::Keys::default();
+    let mut silent: BTreeMap<&str, Vec<FlinkVersion>> = BTreeMap::new();
     for (at, (text, ..)) in VERSIONS.iter().enumerate() {
         let version: FlinkVersion = text.parse().expect("a version");
         let mut judge = Judge::start(text);
@@ -101,7 +105,11 @@ fn flinks_own_classes_agree() {
         refused += reads_what_is_built(&mut differences, &mut judge, version);
         takes_memory(&mut differences, &mut judge, version);
         keys.add(at, &mut judge);
+        for phrase in phrases::missing(&mut judge, version) {
+            silent.entry(phrase).or_default().push(version);
+        }
     }
+    assert_eq!(silent, BTreeMap::new(), "phrases that are never said");
     let wishes = VERSIONS.len() * count() * 10;
     assert!(refused * 4 < wishes, "{refused} of {wishes} were refused");
     differences.end();
@@ -116,7 +124,7 @@ fn has_options(differences: &mut Differences, judge: &mut Judge, version: FlinkV
         }
         let grammar = Grammar::of(action, version);
         // What is spelled like an earlier one takes its place.
-        let mut ours = std::collections::BTreeMap::new();
+        let mut ours = BTreeMap::new();
         for option in grammar.options() {
             let takes = match option.takes {
                 Takes::Nothing => "Nothing",

@@ -53,6 +53,7 @@ public class Judge {
             case "session": return session(args);
             case "options": return table(args[0]);
             case "keys": return keys();
+            case "phrases": return phrases(args);
             case "taskmanager": return taskManager(args);
             case "jobmanager": return jobManager(args);
             default: return question.startsWith("built-") ? built(question.substring(6), args) : line(question, args);
@@ -230,6 +231,24 @@ public class Judge {
             }
         }
         return "keys\t" + String.join("\t", keys);
+    }
+
+    /** Which texts stand in any class of the clients. */
+    static CharSequence phrases(String[] all) throws Exception {
+        boolean[] found = new boolean[all.length];
+        for (String jar : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            if (!new File(jar).getName().matches("(flink-(clients|yarn|core|java|runtime)|hadoop-yarn-client).*[.]jar")) continue;
+            try (ZipFile zip = new ZipFile(jar)) {
+                for (ZipEntry entry : Collections.list(zip.entries())) {
+                    if (!entry.getName().matches("org/apache/(flink/(client|yarn|api/java)|hadoop/yarn/client/api/impl)/.*[.]class")) continue;
+                    String text = new String(zip.getInputStream(entry).readAllBytes(), StandardCharsets.ISO_8859_1);
+                    for (int i = 0; i < all.length; i++) found[i] |= text.contains(all[i]);
+                }
+            }
+        }
+        StringBuilder b = new StringBuilder("phrases");
+        for (boolean one : found) b.append('\t').append(one);
+        return b;
     }
 
     static boolean map(ConfigOption<?> option) throws Exception {
