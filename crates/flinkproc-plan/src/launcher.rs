@@ -16,7 +16,7 @@ mod tar;
 
 use sha2::{Digest, Sha256};
 
-pub use self::action::{LauncherAction, action_argv, action_bootstrap};
+pub use self::action::{LauncherAction, action_bootstrap};
 pub use self::bootstrap::BootstrapRun;
 pub use self::error::LauncherError;
 use self::flink::Place;
@@ -26,8 +26,8 @@ use crate::plan::JobPlan;
 /// The POSIX `sh` script by which every submission method talks to an attempt on the master.
 ///
 /// Its arguments are the deployment, the attempt and an action: `start DIGEST` (with [`LaunchBundle::tar`] on standard
-/// input), `attend DIGEST` (the same, in the foreground), `observe OUT ERR SECONDS`, `cancel`, `fence`, `act JOB` (with
-/// [`action_argv`], each word ended by NUL, on standard input). `start`, `cancel` and `fence` answer with the line
+/// input), `attend DIGEST` (the same, in the foreground), `observe OUT ERR SECONDS`, `cancel`, `fence`, `act` with
+/// [`LauncherAction::words`]. `start`, `cancel` and `fence` answer with the line
 /// `flinkproc-answer WORD`, the word being `ok`, `fenced`, `refused` (with the reason on standard error) or `conflict`.
 /// `observe` answers with the line `flinkproc-run 1 STATE EXIT IDS OUT ERR`, the numbers being the sizes in bytes of what follows in that order.
 /// `act` answers with the line `flinkproc-act 1 STATUS SIZE` and what Flink's client said, or is `refused`.
@@ -76,6 +76,7 @@ impl LaunchBundle {
                 data::zero_ended(flink::run_argv(job, tag, Place::Attempt)?),
             ),
             ("session-argv", data::zero_ended(session)),
+            ("acts", action::action_lines(job)?),
             ("facts", data::facts(job)),
             ("names", data::zero_ended(names)),
             ("roles", data::roles(&job.files)),
