@@ -12,6 +12,7 @@ use crate::request::sha256_hex;
 use crate::spec::{BuilderSpec, EnvironmentSpec, PythonSpec};
 
 mod on_cluster;
+mod platform;
 pub(super) mod requirements;
 
 /// The shipped environment's name among the job's files.
@@ -329,7 +330,7 @@ fn shipped(
         Some(builder) => builder.as_str().to_owned(),
         None => draft.or_built_in("python.builder", None, "auto".to_owned()),
     };
-    let platform = platform(draft)?;
+    let platform = platform::choose(draft, &need.image)?;
     let (requirements, lock) = packages(draft, need.flink)?;
     let index_url = index_url(draft)?;
     let content = json!({
@@ -435,30 +436,6 @@ fn index_url(draft: &Draft<'_>) -> Result<Option<String>, PlanError> {
         value,
         problem: problem.to_owned(),
     })
-}
-
-/// The platform that wheels are chosen for.
-fn platform(draft: &mut Draft<'_>) -> Result<String, PlanError> {
-    let written = draft.spec().python.platform.clone();
-    let cluster = &draft.spec().cluster;
-    let arm = [&cluster.master.machine_type, &cluster.workers.machine_type]
-        .into_iter()
-        .flatten()
-        .any(|machine| machine.starts_with("t2a-") || machine.starts_with("c4a-"));
-    let ours = if arm {
-        "aarch64-linux-gnu"
-    } else {
-        "x86_64-linux-gnu"
-    };
-    let platform = draft.or_built_in("python.platform", written, ours.to_owned());
-    if !matches!(platform.as_str(), "x86_64-linux-gnu" | "aarch64-linux-gnu") {
-        return Err(PlanError::Invalid {
-            at: draft.at("python.platform"),
-            value: platform,
-            problem: "the platforms are `x86_64-linux-gnu` and `aarch64-linux-gnu`".to_owned(),
-        });
-    }
-    Ok(platform)
 }
 
 fn incompatible(first: &str, second: &str, reason: &str, fix: &str) -> PlanError {

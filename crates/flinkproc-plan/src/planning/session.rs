@@ -52,7 +52,11 @@ pub(super) fn plan(
             problem: "it has 1 to 63 lower-case letters, digits and hyphens".to_owned(),
         });
     }
-    if lifetime == SessionLifetime::Keep {
+    if lifetime == SessionLifetime::Keep && draft.spec().cluster.existing.is_none() {
+        draft.warn(format!(
+            "session.lifetime is keep, and the cluster is made for this deployment: the session {name} ends with it"
+        ));
+    } else if lifetime == SessionLifetime::Keep {
         draft.warn(format!(
             "session.lifetime is keep: the session {name} goes on after the job, and while it runs Dataproc does not count the cluster as idle"
         ));

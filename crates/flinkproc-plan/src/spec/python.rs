@@ -27,7 +27,8 @@ pub struct PythonSpec {
     pub micromamba_url: Option<String>,
     /// An interpreter with PyFlink that is on every machine already, by its absolute path; only with `environment = "cluster"`.
     pub executable: Option<String>,
-    /// The machines' platform, by default `x86_64-linux-gnu`, or `aarch64-linux-gnu` for machine types with Arm processors.
+    /// The machines' platform: `x86_64-linux-gnu`, or `aarch64-linux-gnu` for machine types with Arm processors, followed by the
+    /// version of the image's C library (`.2.36`). By default the cluster's.
     pub platform: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is quoted for the shell: what varies stands in here-documents, whose end no line of theirs can be.
 
-use flinkproc_core::{GcsUri, PythonVersion};
+use flinkproc_core::{FlinkVersion, GcsUri, PythonVersion};
 
 use super::Need;
 use crate::plan::TextPlan;
@@ -56,7 +56,7 @@ pub(super) fn action(
     }
     let settings = [
         python.to_string(),
-        need.flink.to_string(),
+        of_pypi(need.flink),
         channel,
         index,
         fetch,
@@ -71,6 +71,16 @@ pub(super) fn action(
     let to = GcsUri::new(home.bucket().clone(), object)
         .map_err(|error| PlanError::name(draft.at("staging.bucket"), &error))?;
     Ok(TextPlan { to, text })
+}
+
+/// A version as pip takes it: of a minor version alone, its last patch.
+fn of_pypi(flink: FlinkVersion) -> String {
+    let text = flink.to_string();
+    if text.split('.').count() == 2 {
+        text + ".*"
+    } else {
+        text
+    }
 }
 
 /// The script with its here-documents.

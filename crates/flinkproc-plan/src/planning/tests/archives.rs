@@ -45,7 +45,7 @@ fn a_module_is_in_one_of_the_files() {
         with(&[&module, &files]).refused()
     };
     let planned = |name: &str, files: &str| {
-        assert!(module(name, files).starts_with("planned"), "{name} {files}")
+        assert!(module(name, files).starts_with("planned"), "{name} {files}");
     };
     planned("pkg.main", "[\"lib.zip\"]");
     planned("pkg", "[\"lib.zip\"]");

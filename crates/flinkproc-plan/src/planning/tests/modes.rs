@@ -1,6 +1,7 @@
 //! The three modes of Flink on YARN.
 
 use super::{commands, with};
+use crate::plan::Plan;
 
 #[test]
 fn a_session_is_the_deployments_own_unless_it_is_named() {
@@ -59,8 +60,19 @@ fn a_session_that_stays_has_a_name_and_containers_of_its_own() {
     assert!(
         plan.warnings
             .iter()
-            .any(|text| text.contains("session.lifetime is keep"))
+            .any(|text| text.contains("session.lifetime is keep, and the cluster is made"))
     );
+    let flags = [
+        "job.mode=session",
+        "session.name=a",
+        "session.lifetime=keep",
+    ];
+    let found = with(&[&flags[..], &["cluster.existing=team"]].concat()).planned();
+    let said = found
+        .warnings
+        .iter()
+        .find(|text| text.contains("session.lifetime"));
+    insta::assert_snapshot!(said.expect("said"), @"session.lifetime is keep: the session a goes on after the job, and while it runs Dataproc does not count the cluster as idle");
     let job = plan.render();
     let job = job
         .split("\nJob\n")
@@ -160,4 +172,52 @@ fn per_job_is_the_default_of_flink_1_and_said_to_be_deprecated() {
         deprecated(&["job.mode=application"]),
         ("application".to_owned(), false)
     );
+}
+
+#[test]
+fn plans_of_every_kind_survive_their_file() {
+    for flags in [
+        &["job.mode=session", "session.name=team", "job.env.A=1"][..],
+        &["job.mode=application", "job.python_functions=true"],
+        &["ssh=never", "job.secrets.A=x"],
+        &[
+            "python.builder=cluster",
+            "job.restore.from=gs://b/s",
+            "job.restore.claim=claim",
+        ],
+        &[
+            "job.packages=[\"kafka\", \"other\"]",
+            "job.classpaths=[\"file:///x.jar\"]",
+        ],
+        &["job.method=native", "job.experimental=[\"native\"]"],
+    ] {
+        let plan = with(flags).planned();
+        let text = plan.to_json().expect("JSON");
+        assert_eq!(Plan::from_json(&text).expect("reads"), plan, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_plan_of_before_there_were_modes_and_methods_can_be_read() {
+    let plan = with(&[]).planned();
+    let mut value = serde_json::to_value(&plan).expect("JSON");
+    let job = value["job"].as_object_mut().expect("an object");
+    // What format 1 had when only per-job mode over SSH was there.
+    job.retain(|key, _| {
+        [
+            "name",
+            "flink",
+            "mode",
+            "method",
+            "entry",
+            "args",
+            "files",
+            "parallelism",
+            "flink_config",
+            "tag",
+            "result",
+        ]
+        .contains(&key.as_str())
+    });
+    assert_eq!(Plan::from_json(&value.to_string()).expect("reads"), plan);
 }

@@ -51,13 +51,13 @@ fn a_shipped_python_is_a_file_of_the_job_and_named_by_what_is_in_it() {
     {
       "python": "3.10",
       "flink": "1.17.0",
-      "platform": "x86_64-linux-gnu",
+      "platform": "x86_64-linux-gnu.2.36",
       "requirements": "numpy==1.21.4\n",
       "index_url": "https://mirror.example.com/simple",
       "lock": null,
       "builder": "auto",
-      "key": "12472f09d6a68e39a841837b440a88ec9583cf51952d1cc558c2fa6dc718f932",
-      "pointer": "gs://my-bucket/flinkproc/env/by-request/12472f09d6a68e39a841837b440a88ec9583cf51952d1cc558c2fa6dc718f932.json",
+      "key": "a1839345d3ca1d1cb4e37a5e3b21987552e3e557dc091bfa807098a7821c12c5",
+      "pointer": "gs://my-bucket/flinkproc/env/by-request/a1839345d3ca1d1cb4e37a5e3b21987552e3e557dc091bfa807098a7821c12c5.json",
       "folder": "gs://my-bucket/flinkproc/env/",
       "name": "flinkproc-python.tar.gz"
     }
@@ -252,7 +252,7 @@ fn what_a_python_cannot_be_is_refused_before_anything_costs_money() {
     help: Nothing was created; change the value and run it again.
     ");
     insta::assert_snapshot!(check(&["python.platform=windows"]), @"
-    SPC035: `python.platform` at --set python.platform cannot be `windows`: the platforms are `x86_64-linux-gnu` and `aarch64-linux-gnu`
+    SPC035: `python.platform` at --set python.platform cannot be `windows`: the platforms are `x86_64-linux-gnu` and `aarch64-linux-gnu`, also with the version of the C library: `x86_64-linux-gnu.2.36`
     help: Nothing was created; change the value and run it again.
     ");
     insta::assert_snapshot!(check(&["python.builder=cluster", "python.channel=https://ada:pass@x/"]), @"
