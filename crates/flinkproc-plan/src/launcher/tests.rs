@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use flinkproc_core::{Explain, YarnMode};
 
 use super::data::object_path;
-use super::{LaunchBundle, equivalent_commands};
-use crate::plan::{EntryPoint, FileRole, JobPlan, RemoteFile};
+use super::{BootstrapRun, LaunchBundle, LauncherAction, action_bootstrap, equivalent_commands};
+use crate::plan::{
+    EntryPoint, FileRole, JobPlan, PythonPlan, RemoteFile, SessionLifetime, SessionPlan,
+};
 
 fn file(name: &str, role: FileRole) -> RemoteFile {
     RemoteFile {
@@ -57,6 +59,9 @@ fn text(bundle: &LaunchBundle, name: &str) -> String {
         .replace('\0', "\n")
         .replace('\u{1}', "HERE")
         .replace('\u{2}', "PYTHON")
+        .replace('\u{3}', "SESSION")
+        .replace('\u{4}', "JOB")
+        .replace('\u{5}', "FOLDER")
 }
 
 #[test]
@@ -88,6 +93,132 @@ fn a_bundle_holds_what_varies_as_data() {
     /storage/v1/b/bucket/o/flinkproc%2Flib.zip?alt=media
     /storage/v1/b/bucket/o/flinkproc%2Fkafka.jar?alt=media
     ");
+}
+
+#[test]
+fn a_job_goes_into_a_session_with_a_mark_and_one_jar() {
+    let mut job = job();
+    job.mode = YarnMode::Session;
+    job.session = Some(SessionPlan {
+        name: "Shared".to_owned(),
+        tag: "flinkproc-session-Shared".to_owned(),
+        lifetime: SessionLifetime::Keep,
+        flink_config: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+    });
+    let bundle = LaunchBundle::new(&job, "flinkproc-d-1").expect("bundle");
+    insta::assert_snapshot!(text(&bundle, "argv"), @r"
+    run
+    -t
+    yarn-session
+    -Dyarn.application.id=SESSION
+    -Dpipeline.global-job-parameters=flinkproc-attempt:flinkproc-d-1
+    -Dpython.client.executable=PYTHON
+    -p
+    2
+    -pyfs
+    HERE/files/lib.zip
+    -pyexec
+    PYTHON
+    -j
+    HERE/jars.jar
+    -py
+    HERE/job/flinkproc_entry.py
+    HERE/job/entry.json
+    ");
+    insta::assert_snapshot!(text(&bundle, "session-argv"), @r"
+    -Da=b
+    -Dyarn.application.name=Shared
+    -Dyarn.tags=flinkproc-session-Shared
+    -d
+    ");
+    insta::assert_snapshot!(text(&bundle, "facts"), @r"
+    session
+    flinkproc-session-shared
+    keep
+    ");
+    insta::assert_snapshot!(text(&bundle, "roles"), @r"
+    file
+    file
+    jar
+    ");
+}
+
+#[test]
+fn an_application_has_nothing_but_what_is_shipped() {
+    let mut job = job();
+    job.mode = YarnMode::Application;
+    job.python = PythonPlan::Shipped;
+    job.env.insert("PLAIN".to_owned(), "red".to_owned());
+    job.env.insert("SPACED".to_owned(), "a b".to_owned());
+    job.files.push(file("python.tar.gz", FileRole::Environment));
+    job.flink = "1.20".parse().expect("version");
+    let bundle = LaunchBundle::new(&job, "flinkproc-d-1").expect("bundle");
+    insta::assert_snapshot!(text(&bundle, "argv"), @r"
+    run-application
+    -t
+    yarn-application
+    -Dcontainerized.master.env.PLAIN=red
+    -Dcontainerized.taskmanager.env.PLAIN=red
+    -Dpython.client.executable=env/bin/python
+    -Dyarn.application.name=my etl
+    -Dyarn.ship-files=HERE/files/kafka.jar;HERE/ship
+    -Dyarn.tags=flinkproc-d-1
+    -p
+    2
+    -pyfs
+    ship,ship/lib.zip
+    -pyarch
+    ship/python.tar.gz#env
+    -pyexec
+    env/bin/python
+    -pym
+    flinkproc_entry
+    ");
+    job.flink = "2.2".parse().expect("version");
+    let second = LaunchBundle::new(&job, "flinkproc-d-1").expect("bundle");
+    let argv = text(&second, "argv");
+    assert!(argv.starts_with("run\n-t\nyarn-application\n"), "{argv}");
+}
+
+#[test]
+fn actions_travel_as_lines() {
+    let bundle = LaunchBundle::new(&job(), "flinkproc-d-1").expect("bundle");
+    let lines = text(&bundle, "acts").replace('\n', " ");
+    insta::assert_snapshot!(lines.replace("  ", "\n"), @r"
+    savepoint savepoint -t yarn-per-job -Dyarn.application.id=SESSION JOB
+    stop stop -t yarn-per-job -Dyarn.application.id=SESSION JOB
+    drain stop -t yarn-per-job -Dyarn.application.id=SESSION --drain JOB
+    cancel cancel -t yarn-per-job -Dyarn.application.id=SESSION JOB
+    savepoint-to savepoint -t yarn-per-job -Dyarn.application.id=SESSION JOB FOLDER
+    stop-to stop -t yarn-per-job -Dyarn.application.id=SESSION -p FOLDER JOB
+    drain-to stop -t yarn-per-job -Dyarn.application.id=SESSION -p FOLDER --drain JOB
+    ");
+    let check = |folder: &str| {
+        let action = LauncherAction::Savepoint {
+            job: None,
+            directory: Some(folder.to_owned()),
+        };
+        action.words().expect_err("refused").to_string()
+    };
+    insta::assert_snapshot!(check("-p"), @"the job cannot run like this: a savepoint's folder is not empty, begins with no `-` and holds no control character");
+    assert_eq!(check(""), check("-p"));
+    assert_eq!(check("a\u{5}"), check("-p"));
+}
+
+#[test]
+fn a_bootstrap_is_one_script_without_any_text_of_the_user() {
+    let run = BootstrapRun {
+        deployment: "d".parse().expect("deployment"),
+        attempt: flinkproc_core::Attempt::FIRST,
+    };
+    let bundle = LaunchBundle::new(&job(), "flinkproc-d-1").expect("bundle");
+    let script = bundle.bootstrap(&run);
+    let begin = format!("#!/bin/bash\nset -- d 1 attend {}\ndoor=", bundle.digest());
+    assert!(script.starts_with(&begin));
+    assert!(!script.contains("my etl") && !script.contains("$5"));
+    let action = LauncherAction::Cancel { job: None };
+    let script = action_bootstrap(&job(), &run, &action, "acts/1").expect("script");
+    assert!(script.starts_with("#!/bin/bash\nset -- d 1 act-alone "));
 }
 
 #[test]
@@ -151,6 +282,41 @@ fn what_cannot_be_told_is_refused() {
             }
         },
         "LCH004: `ABC` is no SHA-256 in lower-case hexadecimal",
+    );
+    check(
+        &|job| job.files.push(file("entry.json", FileRole::PythonFile)),
+        "LCH001: the file name `entry.json` cannot be used on the master: the launcher has a file of this name itself",
+    );
+    let set = |job: &mut JobPlan, name: &str| {
+        job.env.insert(name.to_owned(), "x".to_owned());
+    };
+    check(
+        &|job| set(job, "PYTHONHOME"),
+        "LCH005: the environment variable `PYTHONHOME` cannot be set: it would change the interpreter or the launcher itself",
+    );
+    check(
+        &|job| set(job, "A B"),
+        "LCH005: the environment variable `A B` cannot be set: a name is letters, digits and `_`, no digit first",
+    );
+    check(
+        &|job| {
+            set(job, "KEY");
+            let version = "projects/p/secrets/s/versions/1".parse().expect("version");
+            job.secrets.insert("KEY".to_owned(), version);
+        },
+        "LCH005: the environment variable `KEY` cannot be set: it is set twice: by `env` and by `secrets`",
+    );
+    check(
+        &|job| {
+            set(job, "KEY");
+            let (key, value) = ("python.execution-mode", "thread");
+            job.flink_config.insert(key.to_owned(), value.to_owned());
+        },
+        "LCH006: the job cannot run like this: with `python.execution-mode` `thread` no variable reaches the Python functions",
+    );
+    check(
+        &|job| job.mode = YarnMode::Session,
+        "LCH006: the job cannot run like this: session mode needs the session's name",
     );
     check(
         &|job| job.flink = "2.2".parse().expect("version"),
