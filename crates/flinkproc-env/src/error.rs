@@ -198,9 +198,9 @@ impl Explain for EnvError {
                 "Install Python {python} with pip (such as `python{python}` of your distribution, or `pyenv install {python}`), or `uv`, which brings its own."
             ),
             Self::Unresolvable { .. } => "Change the requirement to what the index has for this Python and platform; PyFlink's own bounds count too (docs/python.md).".to_owned(),
-            Self::NoBuilder { .. } => "Do what one of the reasons asks for, or let the cluster make its own Python with `python.builder = \"cluster\"`.".to_owned(),
+            Self::NoBuilder { .. } => "Do what one of the reasons asks for, or let the cluster make its own Python with `python.environment = \"cluster\"`.".to_owned(),
             Self::InvalidLock { .. } => "Make it with `uv pip compile --generate-hashes` or `pip-compile --generate-hashes`: every line a package with `==` and `--hash=sha256:`.".to_owned(),
-            Self::Platform { .. } => "Build on a machine of that kind, or let the cluster make its own Python with `python.builder = \"cluster\"`.".to_owned(),
+            Self::Platform { .. } => "Build on a machine of that kind, or let the cluster make its own Python with `python.environment = \"cluster\"`.".to_owned(),
             Self::NoPyFlink { lowest, highest, .. } => format!(
                 "Ask for a Python from {lowest} to {highest}: the environment brings its own interpreter, whatever the image has."
             ),

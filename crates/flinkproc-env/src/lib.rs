@@ -36,7 +36,7 @@
 //!
 //! Reading order: [`request`] (what is wanted, what comes back), [`builder`] (the trait, and [`provide`]), [`lock`] (pins and
 //! hashes as text), `local` and `uv` (the builders of this machine, behind the feature `local`), [`auto`] (the first that
-//! can), [`kept`] (each lock once), [`memory`] (a double), [`connectors`] and `maven` (jars), `contract` (what every builder must do), [`error`].
+//! can), [`memory`] (a double), [`connectors`] and `maven` (jars), `contract` (what every builder must do), [`error`].
 
 #[cfg(feature = "local")]
 mod assemble;
@@ -50,7 +50,6 @@ mod elf;
 pub mod error;
 #[cfg(feature = "local")]
 mod interpreter;
-pub mod kept;
 #[cfg(feature = "local")]
 mod libraries;
 #[cfg(feature = "local")]
@@ -75,7 +74,6 @@ pub use auto::AutoBuilder;
 pub use builder::{EnvironmentBuilder, Provided, provide};
 pub use connectors::{Coordinate, ResolvedJar};
 pub use error::EnvError;
-pub use kept::KeptBuilder;
 #[cfg(feature = "local")]
 pub use local::LocalBuilder;
 #[cfg(feature = "maven")]

@@ -116,26 +116,6 @@ impl Glibc {
         let (major, minor) = (parts.next()?, parts.next()?);
         Some(Self(major.parse().ok()?, minor.parse().ok()?))
     }
-
-    /// The C library of an image as its version names the distribution (`2.2-debian12`); none when it does not.
-    #[must_use]
-    pub fn of_image(image: &str) -> Option<Self> {
-        const DISTRIBUTIONS: [(&str, Glibc); 8] = [
-            ("debian10", Glibc(2, 28)),
-            ("debian11", Glibc(2, 31)),
-            ("debian12", Glibc(2, 36)),
-            ("rocky8", Glibc(2, 28)),
-            ("rocky9", Glibc(2, 34)),
-            ("ubuntu18", Glibc(2, 27)),
-            ("ubuntu20", Glibc(2, 31)),
-            ("ubuntu22", Glibc(2, 35)),
-        ];
-        let (_, distribution) = image.split_once('-')?;
-        let found = DISTRIBUTIONS
-            .iter()
-            .find(|(name, _)| distribution.starts_with(name));
-        found.map(|(_, glibc)| *glibc)
-    }
 }
 
 impl fmt::Display for Glibc {
@@ -176,8 +156,6 @@ mod tests {
         check("x86_64-linux-musl", None);
         check("riscv64-linux-gnu", None);
         assert!(Glibc(2, 4) < Glibc(2, 31));
-        assert_eq!(Glibc::of_image("2.2.31-debian12"), Some(Glibc(2, 36)));
-        assert_eq!(Glibc::of_image("2.2"), None);
     }
 
     #[test]
