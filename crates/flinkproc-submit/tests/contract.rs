@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use flinkproc_core::{Fault, Faulty};
+use flinkproc_core::{Attempt, Fault, Faulty};
+use flinkproc_plan::launcher::{BootstrapRun, LaunchBundle};
+use flinkproc_ssh::{ExitStatus, RemoteCommand};
+use flinkproc_staging::Content;
 use flinkproc_submit::contract::{self, FakeMaster};
 use flinkproc_submit::{InMemoryMethod, Script, SshMethod, SubmissionMethod};
 
@@ -56,6 +59,97 @@ async fn mirror_tells_all() {
         runs.parse().expect("address")
     })
     .await;
+}
+
+/// Writes the bootstrap of an attempt into the login directory, as `boot-N.sh`.
+fn write_bootstrap(master: &FakeMaster, script: &str, attempt: Attempt) {
+    let mut job = master.stage(script, &[]);
+    let runs = format!("gs://{}/boot/", contract::BUCKET);
+    job.mirror = Some(runs.parse().expect("address"));
+    let deployment = "boot".parse().expect("deployment");
+    let run = BootstrapRun {
+        deployment,
+        attempt,
+    };
+    let bundle = LaunchBundle::new(&job, &format!("flinkproc-boot-{attempt}")).expect("bundle");
+    let path = master.home().join(format!("boot-{attempt}.sh"));
+    std::fs::write(path, bundle.bootstrap(&run)).expect("written");
+}
+
+/// Runs a line of shell on the master: its exit status, its output.
+async fn on(master: &FakeMaster, line: &str) -> (ExitStatus, String) {
+    let command = RemoteCommand::raw(line);
+    let output = master.local_shell().run(&command).await.expect("ran");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status, said)
+}
+
+async fn mirrored(master: &FakeMaster, name: &str) -> String {
+    let object = format!("gs://{}/boot/{name}", contract::BUCKET);
+    let object = object.parse().expect("address");
+    let read = master.staging().read_range(&object, 0, 1 << 20).await;
+    read.map(|text| String::from_utf8_lossy(&text).into_owned())
+        .unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bootstrap_runs_in_the_foreground_at_most_once() {
+    let master = FakeMaster::start().await;
+    let first = Attempt::FIRST;
+    write_bootstrap(&master, "import sys\nprint('hello')\nsys.exit(7)\n", first);
+    let (status, said) = on(&master, "bash boot-1.sh").await;
+    assert_eq!(status, ExitStatus::Code(7));
+    assert!(said.ends_with("\nhello\n"), "{said}");
+    assert!(
+        mirrored(&master, "1/exit")
+            .await
+            .starts_with("{\"status\":7,\"phase\":\"flink\"")
+    );
+    let (status, _) = on(&master, "bash boot-1.sh").await;
+    assert_eq!(status, ExitStatus::Code(75));
+    // Another home knows nothing of it, but the gate does.
+    let (status, _) = on(&master, "mkdir other && HOME=$PWD/other bash boot-1.sh").await;
+    assert_eq!(status, ExitStatus::Code(75));
+
+    let gate = format!("gs://{}/boot/2/gate", contract::BUCKET)
+        .parse()
+        .expect("address");
+    let fenced = Content::Bytes("fenced".into());
+    master
+        .staging()
+        .put_if_absent(&gate, &fenced)
+        .await
+        .expect("fenced");
+    write_bootstrap(&master, "print()", first.next());
+    let (status, _) = on(&master, "bash boot-2.sh").await;
+    assert_eq!(status, ExitStatus::Code(76));
+    assert_eq!(master.flink_runs(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bootstrap_ends_when_it_is_told_to_or_its_parent_dies() {
+    let master = FakeMaster::start().await;
+    let first = Attempt::FIRST;
+    let script = master.script_that_waits("never");
+    write_bootstrap(&master, &script, first);
+    write_bootstrap(&master, &script, first.next());
+    let told = "bash boot-1.sh >out-1 2>&1 & pid=$!; until grep -q waiting out-1; do sleep 0.05; done; kill -TERM $pid; wait $pid";
+    let (status, _) = on(&master, told).await;
+    assert_eq!(status, ExitStatus::Code(143));
+    assert!(
+        mirrored(&master, "1/exit")
+            .await
+            .contains("\"cancelled\":true")
+    );
+    let orphaned = "bash -c 'bash boot-2.sh >out-2 2>&1; true' & pid=$!; until grep -q waiting out-2; do sleep 0.05; done; kill -KILL $pid; \
+                    until [ -e .flinkproc/boot/2/mirrored ]; do sleep 0.05; done";
+    on(&master, orphaned).await;
+    assert!(mirrored(&master, "2/exit").await.contains("\"status\":143"));
+    assert!(
+        master
+            .yarn_calls()
+            .contains("application -kill application_1700000000000_0002")
+    );
 }
 
 #[tokio::test]
