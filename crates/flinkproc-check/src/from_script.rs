@@ -11,7 +11,7 @@ use crate::pages::Language;
 use crate::script::{Report, check};
 use crate::shell::{self, glyphs};
 use crate::source::Source;
-use flinkproc_flink_cli::diagnosis::Severity;
+use flinkproc_flink_cli::diagnosis::{Severity, is_flink, right_lines};
 
 /// Makes a spec of a script.
 ///
@@ -29,8 +29,10 @@ pub fn from_script(source: &Source, flink: Option<FlinkVersion>) -> Converted {
     let report = check(source, Language::of(&source.name, source.text()), flink);
     let mut maker = Maker {
         draft: Draft::default(),
+        flink: report.flink,
         left: Vec::new(),
-        values: assignments(source),
+        values: assignments(source, false),
+        open: assignments(source, true),
         copies: copies(source),
         used: BTreeMap::new(),
         job: false,
@@ -68,8 +70,8 @@ fn mended(report: &Report) -> Vec<String> {
         .collect()
 }
 
-/// Values that the script gives to variables once, as letters.
-fn assignments(source: &Source) -> BTreeMap<String, String> {
+/// Values that the script gives to variables: those of letters alone, or those that the shell fills in a part of.
+fn assignments(source: &Source, open: bool) -> BTreeMap<String, String> {
     let script = shell::read(&glyphs(source.text(), 0));
     let mut values = BTreeMap::new();
     for command in &script.commands {
@@ -82,7 +84,7 @@ fn assignments(source: &Source) -> BTreeMap<String, String> {
             .assignments
             .iter()
             .chain(words)
-            .filter(|word| !word.is_open())
+            .filter(|word| word.is_open() == open)
         {
             if let Some((name, value)) = word.text().split_once('=') {
                 values
@@ -122,8 +124,11 @@ fn copies(source: &Source) -> BTreeMap<String, String> {
 
 struct Maker {
     draft: Draft,
+    flink: FlinkVersion,
     left: Vec<String>,
     values: BTreeMap<String, String>,
+    /// Values that the shell fills in a part of.
+    open: BTreeMap<String, String>,
     copies: BTreeMap<String, String>,
     /// Variables that the spec uses, as parameters.
     used: BTreeMap<String, Option<String>>,
@@ -133,7 +138,12 @@ struct Maker {
 
 impl Maker {
     fn command(&mut self, command: &Checked) {
-        let right = command.instead.last().unwrap_or(&command.words);
+        // Also where nothing is wrong, everything is in one form then.
+        let lines = match command.words.first() {
+            Some(program) if is_flink(program) => right_lines(self.flink, &command.words),
+            _ => command.instead.clone(),
+        };
+        let right = lines.last().unwrap_or(&command.words);
         let words: Vec<&str> = right.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["gcloud", ..] => {
@@ -153,7 +163,7 @@ impl Maker {
                 self.session(rest);
             }
             [program, "run" | "run-application", rest @ ..] if program.ends_with("flink") => {
-                self.run(command, rest)
+                self.run(command, &lines, rest)
             }
             [program, action, ..] if program.ends_with("flink") => {
                 self.left.push(format!("line {}: `flink {action}` is a step of its own: see `flinkproc status`, `logs` and `down`", command.line));
@@ -190,7 +200,10 @@ impl Maker {
 
     /// A name that differs from run to run is a prefix.
     fn name(&mut self, word: &str) {
-        let filled = self.filled(word);
+        let mut filled = self.filled(word);
+        for (name, text) in &self.open {
+            filled = filled.replace(&format!("${{{name}}}"), text);
+        }
         match filled.find('$') {
             None => self.draft.set("cluster", "name", filled),
             Some(at) => {
@@ -277,7 +290,7 @@ impl Maker {
         }
     }
 
-    fn run(&mut self, command: &Checked, words: &[&str]) {
+    fn run(&mut self, command: &Checked, lines: &[Vec<String>], words: &[&str]) {
         if std::mem::replace(&mut self.job, true) {
             let line = command.line;
             self.left.push(format!(
@@ -286,7 +299,7 @@ impl Maker {
             return;
         }
         // The lines before bring files from buckets, which deploying does by itself.
-        for line in &command.instead {
+        for line in lines {
             if let [_, .., from, to] = line.as_slice()
                 && line.iter().any(|word| word == "cp")
             {

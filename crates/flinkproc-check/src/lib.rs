@@ -18,7 +18,7 @@
 //!     report.commands[0].instead[0].join(" "),
 //!     "flink run -t yarn-per-job -pyfs lib.zip -py etl.py",
 //! );
-//! # Ok::<(), flinkproc_core::UnknownVersion>(())
+//! # Ok::<(), flinkproc_core::image::UnknownVersion>(())
 //! ```
 //!
 //! In reading order: [`source`] (a text and its places), [`shell`] and [`pages`] (text → commands), [`gcloud`] (which flags

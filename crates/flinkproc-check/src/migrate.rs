@@ -59,7 +59,7 @@ const SUPPORT: [(&str, &str, &str); 5] = [
 ///
 /// let changes = migrate(&Deployment::default(), &"2.2".parse()?, &"3.0".parse()?);
 /// assert!(changes.iter().any(|change| change.about == "mode"));
-/// # Ok::<(), flinkproc_core::UnknownVersion>(())
+/// # Ok::<(), flinkproc_core::image::UnknownVersion>(())
 /// ```
 #[must_use]
 pub fn migrate(deployment: &Deployment, from: &ImageVersion, to: &ImageVersion) -> Vec<Change> {
@@ -240,7 +240,7 @@ impl Report<'_> {
                 self.say(
                     "configuration",
                     "warning",
-                    format!("Flink 2 reads config.yaml alone; what becomes of {flink} cluster properties with the prefix `flink:` there is not confirmed"),
+                    format!("Flink 2 reads config.yaml alone; what becomes of cluster properties with the prefix `flink:` ({flink} here) is not confirmed"),
                     "put them into [job.flink_config], which goes with the job",
                 );
             } else {
@@ -322,7 +322,7 @@ impl Report<'_> {
     fn components(&mut self) {
         if self.to.installs_components_at_create() && !self.from.installs_components_at_create() {
             let more = if self.deployment.method == "pig" {
-                ", and PIG, which flinkproc adds"
+                " (and PIG, which flinkproc adds)"
             } else {
                 ""
             };

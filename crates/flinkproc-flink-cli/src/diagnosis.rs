@@ -13,9 +13,10 @@
 //!     said.instead[0].join(" "),
 //!     "flink run -t yarn-per-job -Dtaskmanager.memory.process.size=4096m -py /srv/etl.py",
 //! );
-//! # Ok::<(), flinkproc_core::UnknownVersion>(())
+//! # Ok::<(), flinkproc_core::image::UnknownVersion>(())
 //! ```
 
+mod configuration;
 mod finding;
 mod intent;
 mod program;
@@ -109,14 +110,16 @@ pub fn diagnose<S: AsRef<str>>(version: FlinkVersion, line: &[S]) -> Diagnosis {
     } else {
         check.on_job();
     }
-    check.sizes();
+    check.configuration();
     let mut findings = check.findings;
     findings.sort_by_key(|finding| finding.words.start);
     let instead = if findings
         .iter()
         .any(|finding| finding.severity() > Severity::Note)
     {
-        right::lines(version, action, &intent)
+        let mut meant = intent.clone();
+        configuration::mend(version, &mut meant);
+        right::lines(version, action, &meant)
     } else {
         Vec::new()
     };
@@ -126,6 +129,19 @@ pub fn diagnose<S: AsRef<str>>(version: FlinkVersion, line: &[S]) -> Diagnosis {
         findings,
         instead,
     }
+}
+
+/// The lines that do what was wanted, also where nothing is wrong with the line; empty where it is no line of Flink's.
+#[must_use]
+pub fn right_lines<S: AsRef<str>>(version: FlinkVersion, line: &[S]) -> Vec<Vec<String>> {
+    let words: Vec<&str> = line.iter().map(AsRef::as_ref).collect();
+    let (action, front) = action(&words);
+    let rest = words.get(front..).unwrap_or_default();
+    action.map_or_else(Vec::new, |action| {
+        let mut meant = Intent::read(version, action, rest);
+        configuration::mend(version, &mut meant);
+        right::lines(version, action, &meant)
+    })
 }
 
 /// The action, and how many words name it.
@@ -668,22 +684,6 @@ impl Check<'_, '_> {
             help,
         });
     }
-
-    fn sizes(&mut self) {
-        for (at, word) in self.words.iter().enumerate() {
-            let pair = word.strip_prefix("-yD").or_else(|| word.strip_prefix("-D"));
-            let pair = pair.filter(|pair| !pair.is_empty()).unwrap_or(word);
-            let Some((key, value)) = pair
-                .split_once('=')
-                .filter(|(key, value)| bytes(key, value))
-            else {
-                continue;
-            };
-            let happens = format!("`{key}` becomes {value} bytes, and the process does not start");
-            let help = format!("write the unit: `{key}={value}m`");
-            self.find(Rule::Bytes, at..at + 1, happens, "a number without a unit is bytes here; `-yjm` and `-ytm` alone take it for mebibytes", help);
-        }
-    }
 }
 
 fn reason(version: FlinkVersion, action: Action, kind: &SlipKind) -> (&'static str, String) {
@@ -717,9 +717,7 @@ fn reason(version: FlinkVersion, action: Action, kind: &SlipKind) -> (&'static s
         ),
         SlipKind::Absent(option) => {
             let help = match (option.short, version.minor()) {
-                ("pypath", _) => {
-                    "set `-Dpython.pythonpath=…`, or ship the code with `-pyfs`".to_owned()
-                }
+                ("pypath", _) => "ship the code with `-pyfs`".to_owned(),
                 ("pyclientexec", _) => "set `-Dpython.client.executable=…`".to_owned(),
                 ("cm", (1, 15..)) => "write `-rm`".to_owned(),
                 ("cm" | "rm", _) => {

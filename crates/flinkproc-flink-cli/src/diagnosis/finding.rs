@@ -74,6 +74,10 @@ pub enum Rule {
     Bytes,
     /// A Python script where Flink expects a jar.
     ScriptAsJar,
+    /// A configuration key that this version does not know.
+    UnknownKey,
+    /// Less memory than the process needs to start.
+    TooSmall,
 }
 
 impl Rule {
@@ -104,6 +108,8 @@ impl Rule {
             Self::Repeated => "CHK021",
             Self::Bytes => "CHK022",
             Self::ScriptAsJar => "CHK023",
+            Self::UnknownKey => "CHK024",
+            Self::TooSmall => "CHK025",
         }
     }
 
@@ -116,6 +122,7 @@ impl Rule {
             | Self::OtherMeaning
             | Self::ArchiveUnused
             | Self::NoEffect
+            | Self::UnknownKey
             | Self::BehindProgram => Severity::Warning,
             _ => Severity::Error,
         }

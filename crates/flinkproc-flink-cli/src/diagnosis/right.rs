@@ -82,9 +82,7 @@ impl Line {
     fn config(&mut self, intent: &Intent<'_>, without: &[&str]) {
         let kept = intent.config.iter();
         for (key, value) in kept.filter(|(key, _)| !without.contains(&key.as_ref())) {
-            let bytes = super::bytes(key, value);
-            let unit = if bytes { "m" } else { "" };
-            self.word(format!("-D{key}={value}{unit}"));
+            self.word(format!("-D{key}={value}"));
         }
     }
 }
@@ -121,7 +119,7 @@ fn run(version: FlinkVersion, action: Action, intent: &Intent<'_>) -> Vec<Vec<St
         .or_else(|| intent.jar.filter(|(_, jar)| jar.ends_with(".py")));
     let jar = intent.jar.filter(|(_, jar)| !jar.ends_with(".py"));
     let (mut files, mut module) = (
-        python_files(intent),
+        python_files(version, intent),
         intent.module.map(|(_, name)| name.to_owned()),
     );
     let mut local = script.map(|(_, path)| path.to_owned());
@@ -180,9 +178,8 @@ fn run(version: FlinkVersion, action: Action, intent: &Intent<'_>) -> Vec<Vec<St
             "pyclientexec" if version.minor() < (1, 14) => {
                 line.word(format!("-Dpython.client.executable={value}"));
             }
-            "pypath" if version.minor() < (1, 18) => {
-                line.word(format!("-Dpython.pythonpath={value}"))
-            }
+            // Among the Python files, see there.
+            "pypath" if version.minor() < (1, 18) => {}
             short => line.option(&format!("-{short}"), *value),
         }
     }
@@ -248,8 +245,11 @@ fn archives<'i>(intent: &'i Intent<'_>) -> impl Iterator<Item = &'i str> {
     all.filter(|archive| !for_modules(intent, archive))
 }
 
-fn python_files(intent: &Intent<'_>) -> String {
+fn python_files(version: FlinkVersion, intent: &Intent<'_>) -> String {
     let mut files = intent.python_files.clone();
+    let paths = intent.python.iter().filter(|(short, _)| *short == "pypath");
+    let paths = paths.flat_map(|(_, list)| list.split(':'));
+    files.extend(paths.filter(|_| version.minor() < (1, 18)));
     let archives = intent
         .python_archives
         .iter()

@@ -96,7 +96,7 @@ fn options_that_are_read_as_something_else() {
     insta::assert_snapshot!(said("1.17", "flink run -t yarn-per-job -pypath /x -py a.py"), @r"
     CHK009 -t yarn-per-job: per-job mode works, and is deprecated since Flink 1.15
     CHK002 -pypath /x: Flink 1.17 reads `-pypath` as `-p` with the value `ypath`
-    > flink run -t yarn-per-job -Dpython.pythonpath=/x -py a.py
+    > flink run -t yarn-per-job -pyfs /x -py a.py
     ");
     insta::assert_snapshot!(said("1.19", "flink run -t yarn-per-job -s /save -cm claim -py a.py"), @r"
     CHK009 -t yarn-per-job: per-job mode works, and is deprecated since Flink 1.15
@@ -219,6 +219,22 @@ fn programs_and_their_files() {
     CHK020 -Dyarn.ship-files=gs://b/x: Flink 1.17 takes `gs://` there for a file on this machine
     > gcloud storage cp -r gs://b/x ship/
     > flink run -t yarn-per-job -Dyarn.ship-files=ship/x -py a.py
+    ");
+}
+
+#[test]
+fn configuration_keys_and_sizes() {
+    insta::assert_snapshot!(said("1.17", "flink run -t yarn-per-job -Dtaskmanager.numberOfTaskSlot=2 -Dexecution.checkpointing.dir=gs://b -Dmy.own=1 -py a.py"), @r"
+    CHK009 -t yarn-per-job: per-job mode works, and is deprecated since Flink 1.15
+    CHK024 -Dtaskmanager.numberOfTaskSlot=2: no Flink knows the key `taskmanager.numberOfTaskSlot`: it is read by nobody
+    CHK024 -Dexecution.checkpointing.dir=gs://b: Flink 1.17 does not know the key `execution.checkpointing.dir` yet: it is read by nobody
+    > flink run -t yarn-per-job -Dtaskmanager.numberOfTaskSlots=2 -Dmy.own=1 -py a.py
+    ");
+    insta::assert_snapshot!(said("1.17", "flink run -m yarn-cluster -yjm 128 -ytm 300 -py a.py"), @r"
+    CHK009 -m yarn-cluster: per-job mode works, and is deprecated since Flink 1.15
+    CHK025 -yjm: 128 mb of memory is too little, and the process does not start: JVM metaspace 256 MiB, JVM overhead 192 MiB
+    CHK025 -ytm: 300 mb of memory is too little, and the process does not start: JVM metaspace 256 MiB, JVM overhead 192 MiB
+    > flink run -t yarn-per-job -Djobmanager.memory.process.size=577m -Dtaskmanager.memory.process.size=982m -py a.py
     ");
 }
 
