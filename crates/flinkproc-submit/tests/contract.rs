@@ -1,4 +1,5 @@
 //! Runs the contract suite on the SSH method over processes of this machine, and on the master in memory.
+#![expect(clippy::expect_used, reason = "a test's set-up fails by panicking")]
 
 use std::sync::Arc;
 
