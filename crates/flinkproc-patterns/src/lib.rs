@@ -5,7 +5,7 @@
 //! What happens is told as [`Events`]; what it came to is an [`Outcome`], whose exit code is 0 only for a job that succeeded.
 //!
 //! It refuses to: take YARN's state, or a client's exit status alone, for success; retry a submission blindly; delete a cluster
-//! that the deployment did not make; keep a cluster alive because a step, a key or a journal failed; print; read the wall clock
+//! that the deployment did not make, end a session that it found or a job in it that is not its own; keep a cluster alive because a step, a key or a journal failed; print; read the wall clock
 //! or the environment; find credentials.
 //!
 //! ```
@@ -20,9 +20,10 @@
 //!
 //! In reading order: [`step`] (the steps and what is written down of them), [`journal`] with `file_journal` and `memory_journal`
 //! (where), `progress` (how far a deployment has come), [`clients`], [`options`], [`deployment`] (the door), `run` (the order of the
-//! steps), then one file for each: `stage`, `cluster`, `site` with `way`, `submit`, `watch` with `output`, `cancel`, `logs`, `teardown`,
-//! `results`; `ending` (the way out), [`verdict`] and [`cause`] (how the job ended and why), [`outcome`], [`events`],
-//! [`admission`] (run keys), [`status`] (what is known of deployments), [`forward_route`] (into the cluster's network), [`error`].
+//! steps), then one file for each: `stage`, `environment`, `cluster`, `site` with `way`, `submit`, `watch` with `output`, `sightings` (what
+//! YARN and Flink say) and `hearing` (until they have said it), `cancel`, `logs`, `teardown`, `results`; `ending` (the way out), [`verdict`] and [`cause`] (how the job ended and why), [`outcome`], [`events`],
+//! [`actions`] (savepoint, stop and cancel from beside), [`sessions`] (of a cluster, apart from deployments), [`admission`] (run
+//! keys), [`status`] (what is known of deployments), [`forward_route`] (into the cluster's network), [`error`].
 
 pub mod actions;
 pub mod admission;
