@@ -118,6 +118,7 @@ mod storage;
 mod timers;
 mod update;
 mod workflow;
+mod workflow_graph;
 
 mod cancelling;
 mod clock;
@@ -132,6 +133,7 @@ mod resource;
 mod schema;
 mod template;
 mod template_field;
+mod template_parameters;
 
 mod admin;
 pub mod faults;
