@@ -34,7 +34,9 @@ fn world() -> World {
         .with_bucket("bucket".parse().expect("bucket"))
         .with_bucket("dataproc-staging-europe-west1-1".parse().expect("bucket"));
     let staging = Arc::new(staging);
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::eager("2026-11-22T00:00:00Z".parse().expect("time")));
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::eager(
+        "2026-11-22T00:00:00Z".parse().expect("time"),
+    ));
     let place = DataprocPlace {
         jobs: Arc::clone(&dataproc) as _,
         staging: Arc::clone(&staging) as _,
@@ -57,7 +59,10 @@ fn world() -> World {
 async fn put(staging: &MemoryStaging, object: String, text: &'static str) {
     let content = Content::Bytes(text.into());
     let object = object.parse().expect("address");
-    staging.put_if_absent(&object, &content).await.expect("written");
+    staging
+        .put_if_absent(&object, &content)
+        .await
+        .expect("written");
 }
 
 #[tokio::test]
@@ -67,7 +72,12 @@ async fn attempts_are_remembered() {
 
 #[tokio::test]
 async fn output_comes_from_the_drivers_objects() {
-    let World { dataproc, staging, method, run } = world();
+    let World {
+        dataproc,
+        staging,
+        method,
+        run,
+    } = world();
     dataproc.next_job(JobRun::Hangs);
     let job = FakeMaster::job("print()", &[]);
     method.submit(&run, &job).await.expect("submitted");
@@ -80,7 +90,10 @@ async fn output_comes_from_the_drivers_objects() {
     let mut from = Offsets::default();
     let mut said = Vec::new();
     loop {
-        let seen = method.observe(&run, from, Span::from_secs(3)).await.expect("observed");
+        let seen = method
+            .observe(&run, from, Span::from_secs(3))
+            .await
+            .expect("observed");
         assert_eq!(seen.state, RunState::Running);
         assert_eq!(seen.jobs.len(), 1, "{seen:?}");
         if seen.out.is_empty() {
@@ -91,7 +104,10 @@ async fn output_comes_from_the_drivers_objects() {
     }
     assert_eq!(String::from_utf8_lossy(&said), format!("{id}rest"));
     method.cancel(&run).await.expect("cancelled");
-    let seen = method.observe(&run, from, Span::from_secs(3)).await.expect("observed");
+    let seen = method
+        .observe(&run, from, Span::from_secs(3))
+        .await
+        .expect("observed");
     let RunState::Ended(exit) = seen.state else {
         unreachable!("{seen:?}");
     };
@@ -100,12 +116,22 @@ async fn output_comes_from_the_drivers_objects() {
 
 #[tokio::test]
 async fn a_failed_job_is_a_failure() {
-    let World { dataproc, method, run, .. } = world();
+    let World {
+        dataproc,
+        method,
+        run,
+        ..
+    } = world();
     let details = "Job failed".to_owned();
     dataproc.next_job(JobRun::Fails { details });
     let job = FakeMaster::job("print()", &[]);
     method.submit(&run, &job).await.expect("submitted");
-    let seen = method.observe(&run, Offsets::default(), Span::from_secs(60)).await;
+    let seen = method
+        .observe(&run, Offsets::default(), Span::from_secs(60))
+        .await;
     let seen = seen.expect("observed");
-    assert!(matches!(&seen.state, RunState::Ended(exit) if exit.status == 1 && !exit.cancelled), "{seen:?}");
+    assert!(
+        matches!(&seen.state, RunState::Ended(exit) if exit.status == 1 && !exit.cancelled),
+        "{seen:?}"
+    );
 }
