@@ -5,8 +5,8 @@
 //! What happens is told as [`Events`]; what it came to is an [`Outcome`], whose exit code is 0 only for a job that succeeded.
 //!
 //! It refuses to: take YARN's state, or a client's exit status alone, for success; retry a submission blindly; delete a cluster
-//! that the deployment did not make, end a session that it found or a job in it that is not its own; keep a cluster alive because a step, a key or a journal failed; print; read the wall clock
-//! or the environment; find credentials.
+//! that the deployment did not make, end a session that it found or a job in it that is not its own; keep a cluster alive because
+//! a step, a key or a journal failed; print; read the wall clock or the environment; find credentials.
 //!
 //! ```
 //! use flinkproc_patterns::{Evidence, Verdict};
