@@ -30,7 +30,7 @@ use std::fmt::Write as _;
 use flinkproc_core::FlinkVersion;
 use flinkproc_flink_cli::grammar::{Action, Grammar, Takes};
 
-use jvm::{Dice, Judge, VERSIONS, plain, variable, wanted};
+use jvm::{Dice, Judge, Question, VERSIONS, name, normal, plain, variable, wanted};
 use ours::{only, ours, same};
 
 /// How many lines for each version and action.
@@ -68,22 +68,26 @@ impl Differences {
     }
 }
 
-fn compare(
-    differences: &mut Differences,
-    judge: &mut Judge,
-    version: FlinkVersion,
-    action: Action,
-    words: &[String],
-) {
-    let theirs = judge.reads(action, words);
-    let ours = ours(version, action, words);
-    differences.asked += 1;
-    if !same(&ours, &theirs) {
-        differences.add(&format!(
-            "{version} {action} {words:?}\n  ours   {}\n  theirs {}",
-            plain(&only(&ours, &theirs)),
-            plain(&only(&theirs, &ours))
-        ));
+/// A line for one action.
+type Line = (Action, Vec<String>);
+
+fn compare(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion, all: &[Line]) {
+    let questions: Vec<Question> = all
+        .iter()
+        .map(|(action, words)| (name(*action).to_owned(), words.clone()))
+        .collect();
+    let answers = judge.ask_all(&questions);
+    for ((action, words), theirs) in all.iter().zip(answers) {
+        let theirs = normal(&theirs);
+        let ours = ours(version, *action, words);
+        differences.asked += 1;
+        if !same(&ours, &theirs) {
+            differences.add(&format!(
+                "{version} {action} {words:?}\n  ours   {}\n  theirs {}",
+                plain(&only(&ours, &theirs)),
+                plain(&only(&theirs, &ours))
+            ));
+        }
     }
 }
 
@@ -138,7 +142,7 @@ fn has_options(differences: &mut Differences, judge: &mut Judge, version: FlinkV
         }
         let mut ours: Vec<String> = ours.into_values().collect();
         ours.sort();
-        let theirs = judge.ask("options", &[jvm::name(action)]);
+        let theirs = judge.ask("options", &[name(action)]);
         differences.asked += 1;
         if theirs != format!("options\t{}", ours.join("\t")) {
             differences.add(&format!("{version} {action}\n  {ours:?}\n  {theirs}"));
@@ -149,14 +153,13 @@ fn has_options(differences: &mut Differences, judge: &mut Judge, version: FlinkV
 /// Generated lines.
 fn reads_lines(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion) {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut all = Vec::new();
     for action in Action::ALL {
         if action.is_in(version) {
-            for _ in 0..count() {
-                let words = lines::line(&mut dice, action);
-                compare(differences, judge, version, action, &words);
-            }
+            all.extend((0..count()).map(|_| (action, lines::line(&mut dice, action))));
         }
     }
+    compare(differences, judge, version, &all);
 }
 
 /// What this crate builds; counts what it refuses to build.
@@ -167,6 +170,7 @@ fn reads_what_is_built(
 ) -> usize {
     let mut refused = 0;
     let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    let (mut wishes, mut lines) = (Vec::new(), Vec::new());
     for _ in 0..count() * 10 {
         let wish = built::wish(&mut dice, version);
         let Ok(argv) = wish.command.argv(version) else {
@@ -175,11 +179,20 @@ fn reads_what_is_built(
         };
         let action = wish.command.action();
         let words = match action {
-            Action::Session => argv.as_slice(),
-            _ => argv.get(1..).expect("an action's word"),
+            Action::Session => argv,
+            _ => argv.get(1..).expect("an action's word").to_vec(),
         };
-        compare(differences, judge, version, action, words);
-        for missing in built::missing(&wish, version, words, judge) {
+        wishes.push(wish);
+        lines.push((action, words));
+    }
+    compare(differences, judge, version, &lines);
+    let questions: Vec<Question> = lines
+        .iter()
+        .map(|(action, words)| (format!("built-{}", name(*action)), words.clone()))
+        .collect();
+    let answers = judge.ask_all(&questions);
+    for ((wish, (action, words)), said) in wishes.iter().zip(&lines).zip(answers) {
+        for missing in built::missing(wish, version, words, &said) {
             differences.add(&format!("{version} {action} {words:?}\n  {missing}"));
         }
     }

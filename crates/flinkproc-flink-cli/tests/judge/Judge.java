@@ -19,7 +19,7 @@ public class Judge {
     static boolean yaml;
 
     public static void main(String[] a) throws Exception {
-        out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, "UTF-8");
+        out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16), false, "UTF-8");
         System.setOut(System.err);
         // A version that knows `config.yaml` writes YAML for the cluster once it has read such a file.
         Path home = Files.createTempDirectory("judge");
@@ -34,19 +34,19 @@ public class Judge {
         front = new CliFrontend(conf, lines);
         StringBuilder ready = new StringBuilder("ready");
         for (CustomCommandLine line : lines) ready.append('\t').append(line.getClass().getSimpleName());
-        say(ready);
+        out.println(ready);
+        out.flush();
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = in.readLine()) != null; ) {
             String[] parts = line.split("\t");
             String[] args = new String[parts.length - 1];
             for (int i = 1; i < parts.length; i++) args[i - 1] = unhex(parts[i]);
-            try { say(answer(parts[0], args)); }
-            catch (Throwable t) { say("error\t" + t.getClass().getSimpleName() + "\t" + hex(String.valueOf(t.getMessage()))); }
+            try { out.println(answer(parts[0], args)); }
+            catch (Throwable t) { out.println("error\t" + t.getClass().getSimpleName() + "\t" + hex(String.valueOf(t.getMessage()))); }
+            if (!in.ready()) out.flush();
         }
         System.exit(0);
     }
-
-    static void say(Object text) { out.println(text); out.flush(); }
 
     static CharSequence answer(String question, String[] args) throws Exception {
         switch (question) {

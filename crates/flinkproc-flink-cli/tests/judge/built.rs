@@ -9,7 +9,7 @@ use flinkproc_flink_cli::{
     SavepointSettings, SessionSettings, StopSettings, WhichJobs,
 };
 
-use super::jvm::{Dice, Judge, hex, name, plain};
+use super::jvm::{Dice, hex, plain};
 
 /// A command and what has to come of it: configuration, and what the action's own class reads.
 #[derive(Debug)]
@@ -387,7 +387,7 @@ pub(crate) fn missing(
     wish: &Wish,
     version: FlinkVersion,
     words: &[String],
-    judge: &mut Judge,
+    said: &str,
 ) -> Vec<String> {
     let mut missing = Vec::new();
     let action = wish.command.action();
@@ -405,22 +405,21 @@ pub(crate) fn missing(
     if action == Action::Session {
         return missing;
     }
-    let said = judge.ask(&format!("built-{}", name(action)), words);
     let fields: Vec<&str> = said.split('\t').collect();
     for (field, value) in &wish.own {
         let expected = format!("u:{field}={}", hex(value));
         if !fields.contains(&expected.as_str()) {
-            missing.push(format!("{field} is not {value:?}: {}", plain(&said)));
+            missing.push(format!("{field} is not {value:?}: {}", plain(said)));
         }
     }
     if said.starts_with("error") || said.contains("\tlost:") {
-        missing.push(plain(&said));
+        missing.push(plain(said));
     }
     if let Some(arguments) = arguments(&wish.command) {
         let got = fields.iter().filter_map(|field| field.strip_prefix("arg:"));
         let expected = arguments.iter().map(|argument| hex(argument));
         if !got.eq(expected) {
-            missing.push(format!("arguments {arguments:?}: {}", plain(&said)));
+            missing.push(format!("arguments {arguments:?}: {}", plain(said)));
         }
     }
     missing

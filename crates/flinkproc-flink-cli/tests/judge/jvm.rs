@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, create_dir_all, remove_dir_all, rename};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -159,7 +159,7 @@ impl Judge {
         let to = child.stdin.take().expect("piped");
         let from = BufReader::new(child.stdout.take().expect("piped"));
         let mut judge = Self { child, to, from };
-        let ready = judge.answer();
+        let ready = answer(&mut judge.from);
         assert_eq!(
             ready, "ready\tGenericCLI\tFlinkYarnSessionCli\tDefaultCLI",
             "Flink {version} loads all of its parsers"
@@ -169,40 +169,58 @@ impl Judge {
 
     /// Asks one question.
     pub(crate) fn ask<S: AsRef<str>>(&mut self, question: &str, words: &[S]) -> String {
-        let mut line = question.to_owned();
-        for word in words {
-            line.push('\t');
-            line.push_str(&hex(word.as_ref()));
-        }
-        writeln!(self.to, "{line}").expect("the judge listens");
-        self.answer()
+        let words = words.iter().map(|word| word.as_ref().to_owned());
+        let asked = [(question.to_owned(), words.collect())];
+        self.ask_all(&asked).pop().unwrap_or_default()
     }
 
-    fn answer(&mut self) -> String {
-        let mut answer = String::new();
-        self.from.read_line(&mut answer).expect("the judge answers");
-        assert!(!answer.is_empty(), "the judge is gone");
-        answer.trim_end_matches('\n').to_owned()
-    }
-
-    /// What a version makes of a line, its lists in one spelling.
-    pub(crate) fn reads<S: AsRef<str>>(&mut self, action: Action, words: &[S]) -> String {
-        let answer = self.ask(name(action), words);
-        // Up to 1.20 Flink writes an empty list, later none.
-        let none = format!("c:{}=-", hex("pipeline.classpaths"));
-        let fields = answer.split('\t');
-        let fields = fields.map(|field| {
-            let lists = ["pipeline.classpaths", "yarn.ship-files"].into_iter();
-            let list = lists.map(|key| format!("c:{}=", hex(key)));
-            let mut found = list.filter_map(|start| {
-                let value = field.strip_prefix(start.as_str())?;
-                Some(format!("{start}{}", hex(&as_list(&unhex(value)))))
+    /// Asks one question after the other without waiting for the answers in between.
+    pub(crate) fn ask_all(&mut self, questions: &[Question]) -> Vec<String> {
+        let Self { to, from, .. } = self;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut to = BufWriter::new(to);
+                for (question, words) in questions {
+                    let mut line = question.clone();
+                    for word in words {
+                        line.push('\t');
+                        line.push_str(&hex(word));
+                    }
+                    writeln!(to, "{line}").expect("the judge listens");
+                }
+                to.flush().expect("the judge listens");
             });
-            found.next().unwrap_or_else(|| field.to_owned())
-        });
-        let fields = fields.filter(|field| *field != none);
-        fields.collect::<Vec<_>>().join("\t")
+            questions.iter().map(|_| answer(from)).collect()
+        })
     }
+}
+
+/// What is asked, and the words that it is about.
+pub(crate) type Question = (String, Vec<String>);
+
+fn answer(from: &mut BufReader<ChildStdout>) -> String {
+    let mut answer = String::new();
+    from.read_line(&mut answer).expect("the judge answers");
+    assert!(!answer.is_empty(), "the judge is gone");
+    answer.trim_end_matches('\n').to_owned()
+}
+
+/// An answer with its lists in one spelling.
+pub(crate) fn normal(answer: &str) -> String {
+    // Up to 1.20 Flink writes an empty list, later none.
+    let none = format!("c:{}=-", hex("pipeline.classpaths"));
+    let fields = answer.split('\t');
+    let fields = fields.map(|field| {
+        let lists = ["pipeline.classpaths", "yarn.ship-files"].into_iter();
+        let list = lists.map(|key| format!("c:{}=", hex(key)));
+        let mut found = list.filter_map(|start| {
+            let value = field.strip_prefix(start.as_str())?;
+            Some(format!("{start}{}", hex(&as_list(&unhex(value)))))
+        });
+        found.next().unwrap_or_else(|| field.to_owned())
+    });
+    let fields = fields.filter(|field| *field != none);
+    fields.collect::<Vec<_>>().join("\t")
 }
 
 impl Drop for Judge {

@@ -33,7 +33,8 @@ fn pairs(config: &BTreeMap<String, String>) -> Vec<String> {
 /// What differs, and how much was asked.
 pub(crate) fn compare(judge: &mut Judge, dice: &mut Dice, count: usize) -> (usize, Vec<String>) {
     let mut differences = Vec::new();
-    let mut asked = 0;
+    let mut asked = Vec::new();
+    let mut meant = Vec::new();
     for _ in 0..count {
         let (process, question, options): (_, _, &[&str]) = if dice.one_in(2) {
             (
@@ -90,13 +91,15 @@ pub(crate) fn compare(judge: &mut Judge, dice: &mut Dice, count: usize) -> (usiz
             (least + 512, true),
         ] {
             config.insert(process.to_owned(), format!("{mib}m"));
-            asked += 1;
-            let short = shortfalls(&config);
-            let said = judge.ask(question, &pairs(&config));
-            if said.starts_with("fits") != fits || short.is_empty() != fits {
-                differences.push(format!("{config:?}, least {least} MiB: {}", plain(&said)));
-            }
+            asked.push((question.to_owned(), pairs(&config)));
+            meant.push((config.clone(), fits, least));
         }
     }
-    (asked, differences)
+    for (said, (config, fits, least)) in judge.ask_all(&asked).iter().zip(meant) {
+        let short = shortfalls(&config);
+        if said.starts_with("fits") != fits || short.is_empty() != fits {
+            differences.push(format!("{config:?}, least {least} MiB: {}", plain(said)));
+        }
+    }
+    (asked.len(), differences)
 }
