@@ -1,10 +1,15 @@
 //! The Python that the job brings along: found, or built and uploaded once, before money is spent in vain.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use flinkproc_core::{FailureKind, Fault, Faulty};
-use flinkproc_env::{EnvironmentBuilder, EnvironmentRequest, MemoryBuilder};
+use flinkproc_core::{Clock, FailureKind, Fault, Faulty};
+use flinkproc_env::{
+    BuiltArchive, EnvError, EnvironmentBuilder, EnvironmentRequest, Lock, MemoryBuilder,
+};
 use flinkproc_patterns::{Conclusion, Deployment, Started, Step};
 use flinkproc_plan::FileRole;
 use flinkproc_staging::{ContentHash, MemoryStaging, Staging};
@@ -86,11 +91,50 @@ async fn another_request_with_the_same_lock_builds_nothing() {
     content(&next, "gs://bucket/flinkproc/env/by-request/other.json").await;
 }
 
+/// A builder whose index takes a minute to answer.
+#[derive(Debug)]
+struct Slow(MemoryBuilder, Arc<dyn Clock>);
+
+#[async_trait]
+impl EnvironmentBuilder for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    async fn can(&self, request: &EnvironmentRequest) -> Result<(), EnvError> {
+        self.0.can(request).await
+    }
+
+    async fn lock(&self, request: &EnvironmentRequest) -> Result<Lock, EnvError> {
+        self.1.sleep(Duration::from_secs(60)).await;
+        self.0.lock(request).await
+    }
+
+    async fn build(
+        &self,
+        request: &EnvironmentRequest,
+        lock: &Lock,
+        into: &Path,
+    ) -> Result<BuiltArchive, EnvError> {
+        self.0.build(request, lock, into).await
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_resolved_is_refused_before_a_cluster_is_made() {
-    let mut world = World::of(SHAPE, good());
-    world.environments = Arc::new(MemoryBuilder::default().without_package("requests"));
-    let outcome = world.deploy().await;
+    let world = World::of(SHAPE, good());
+    let without = MemoryBuilder::default().without_package("requests");
+    let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+    let clients = world.clients().with_environments(Slow(without, clock));
+    let mut plan = world.plan();
+    if let Some(wanted) = &mut plan.staging.environment {
+        wanted.builder = "slow".to_owned();
+    }
+    let started = Deployment::start(plan, clients, world.shared_journal(), world.options());
+    let Ok(Started::Running(handle)) = started.await else {
+        panic!("it is a new run");
+    };
+    let outcome = handle.wait().await.expect("ended");
     let failure = outcome.failure.clone().expect("failed");
     assert_eq!(failure.step, Some(Step::Environment), "{failure:?}");
     assert_eq!(outcome.kind(), Some(FailureKind::Input));
