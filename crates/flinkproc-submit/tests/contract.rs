@@ -143,7 +143,7 @@ async fn a_bootstrap_ends_when_it_is_told_to_or_its_parent_dies() {
             .contains("\"cancelled\":true")
     );
     let orphaned = "bash -c 'bash boot-2.sh >out-2 2>&1; true' & pid=$!; until grep -q waiting out-2; do sleep 0.05; done; kill -KILL $pid; \
-                    until [ -e .flinkproc/boot/2/mirrored ]; do sleep 0.05; done";
+                    for i in $(seq 600); do [ -e .flinkproc/boot/2/mirrored ] && break; sleep 0.1; done";
     on(&master, orphaned).await;
     assert!(mirrored(&master, "2/exit").await.contains("\"status\":143"));
     assert!(
