@@ -69,6 +69,12 @@ macro_rules! over {
                 lost_launcher_is_lost,
                 cancel_reaches,
                 bad_files_stop_it,
+                applications_end_true,
+                arguments_arrive_in_every_mode,
+                cancel_spares_the_session,
+                actions_reach,
+                variables_arrive,
+                unreadable_secrets_stop_it,
             );
         }
     )*};
@@ -79,3 +85,13 @@ over!(
     pyspark: flinkproc_submit::PySpark,
     hadoop: flinkproc_submit::Hadoop,
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mirror_tells_all() {
+    let (master, method) = set_up(flinkproc_submit::Hadoop).await;
+    let runs = |id: &str| {
+        let runs = format!("gs://bucket/deployments/{id}/runs/");
+        runs.parse().expect("address")
+    };
+    flinkproc_submit::contract::mirror_tells_all(&master, &method, runs).await;
+}
