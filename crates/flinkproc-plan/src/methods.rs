@@ -77,6 +77,8 @@ pub const ALL: [MethodFacts; 5] = [
 
 /// The facts of the method of this name, if flinkproc brings it.
 ///
+/// `native-pyflink` is `native` by the job type of gcloud's hidden `jobs submit pyflink`.
+///
 /// ```
 /// let pig = flinkproc_plan::methods::find("pig").expect("one of ours");
 /// assert!(!pig.needs_ssh);
@@ -84,5 +86,10 @@ pub const ALL: [MethodFacts; 5] = [
 /// ```
 #[must_use]
 pub fn find(name: &str) -> Option<&'static MethodFacts> {
+    let name = if name == "native-pyflink" {
+        "native"
+    } else {
+        name
+    };
     ALL.iter().find(|facts| facts.name == name)
 }
