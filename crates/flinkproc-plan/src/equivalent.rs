@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::launcher::equivalent_commands;
 use crate::methods;
-use crate::plan::{EntryPoint, FileRole, Plan, PythonPlan};
+use crate::plan::{EntryPoint, FileRole, JobPlan, Plan, PythonPlan};
 use crate::spec::AccessSpec;
 
 /// A command that does nearly what a step does.
@@ -22,6 +22,9 @@ pub struct Equivalent {
 
 /// Where a person would put the script that a Dataproc job runs on the master.
 const SCRIPT: &str = "/tmp/job.sh";
+
+/// Where a built Python lies below its folder; the lock's digest stands for itself.
+const BUILT: &str = "LOCK_SHA256/env.tar.gz";
 
 impl Plan {
     /// The commands by which a person would do the same. Secrets are not in them, and what has no command of its own (taking
@@ -100,7 +103,11 @@ impl Plan {
         let step = "submit";
         let ours = methods::find(&self.job.method);
         if ours.is_some_and(|facts| !facts.uses_launcher) {
-            let argv = self.native_command();
+            let argv = if self.job.method == "native" {
+                self.native_command()
+            } else {
+                self.pyflink_command()
+            };
             return vec![Equivalent {
                 step,
                 place: "here",
@@ -110,7 +117,7 @@ impl Plan {
         let direct = ours.is_some_and(|facts| facts.needs_ssh);
         let place = if direct { "on the master" } else { "in job.sh" };
         let tag = format!("{}-1", self.job.tag);
-        let inner = equivalent_commands(&self.job, &tag).unwrap_or_default();
+        let inner = equivalent_commands(&self.built_job(), &tag).unwrap_or_default();
         let mut commands: Vec<Equivalent> = inner
             .into_iter()
             .map(|argv| Equivalent { step, place, argv })
@@ -123,6 +130,21 @@ impl Plan {
             }));
         }
         commands
+    }
+
+    /// The job with the shipped Python where it lies once it was built; its lock is not known before.
+    fn built_job(&self) -> JobPlan {
+        let mut job = self.job.clone();
+        let Some(environment) = &self.staging.environment else {
+            return job;
+        };
+        let built = environment.folder.join(BUILT);
+        for file in &mut job.files {
+            if let (FileRole::Environment, Ok(built)) = (&file.role, &built) {
+                file.from = built.clone();
+            }
+        }
+        job
     }
 
     /// The commands that hand `job.sh` to the master as a Dataproc job.
@@ -175,25 +197,9 @@ impl Plan {
         if let Some(restore) = &self.job.restore {
             argv.push(format!("--savepoint={}", restore.from));
         }
-        let mut properties = self.job.flink_config.clone();
         let files = self.addresses(&FileRole::PythonFile);
-        if !files.is_empty() {
-            properties.insert("python.files".to_owned(), files.join(","));
-        }
-        if let PythonPlan::OnCluster(path) = &self.job.python {
-            for key in ["python.executable", "python.client.executable"] {
-                properties.insert(key.to_owned(), path.clone());
-            }
-        }
-        if let Some(parallelism) = self.job.parallelism {
-            properties.insert("parallelism.default".to_owned(), parallelism.to_string());
-        }
-        if !properties.is_empty() {
-            let pairs = properties
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"));
-            argv.push(format!("--properties={}", joined(pairs)));
-        }
+        let files = (!files.is_empty()).then(|| ("python.files".to_owned(), files.join(",")));
+        argv.extend(self.properties_flag(files));
         argv.push("--".to_owned());
         match &self.job.entry {
             EntryPoint::Module(name) => argv.extend(words(&["-pym", name])),
@@ -204,6 +210,54 @@ impl Plan {
         }
         argv.extend(self.job.args.iter().map(ToString::to_string));
         argv
+    }
+
+    /// Dataproc's own PyFlink job, which gcloud hides.
+    fn pyflink_command(&self) -> Vec<String> {
+        let mut argv = words(&["gcloud", "dataproc", "jobs", "submit", "pyflink"]);
+        let files = self.addresses(&FileRole::PythonFile);
+        match &self.job.entry {
+            EntryPoint::Script(_) => argv.extend(self.addresses(&FileRole::Script)),
+            EntryPoint::Module(name) => {
+                argv.extend(files.first().cloned());
+                argv.push(format!("--py-module={name}"));
+            }
+        }
+        argv.extend(self.job_flags());
+        for (flag, addresses) in [
+            ("--py-files", files),
+            ("--jars", self.addresses(&FileRole::Jar)),
+            ("--py-requirements", self.addresses(&FileRole::Requirements)),
+        ] {
+            if !addresses.is_empty() {
+                argv.push(format!("{flag}={}", joined(addresses.into_iter())));
+            }
+        }
+        if let Some(restore) = &self.job.restore {
+            argv.push(format!("--savepoint={}", restore.from));
+        }
+        argv.extend(self.properties_flag(None));
+        argv.push("--".to_owned());
+        argv.extend(self.job.args.iter().map(ToString::to_string));
+        argv
+    }
+
+    /// Flink's configuration as a Dataproc job takes it.
+    fn properties_flag(&self, more: Option<(String, String)>) -> Option<String> {
+        let mut properties = self.job.flink_config.clone();
+        properties.extend(more);
+        if let PythonPlan::OnCluster(path) = &self.job.python {
+            for key in ["python.executable", "python.client.executable"] {
+                properties.insert(key.to_owned(), path.clone());
+            }
+        }
+        if let Some(parallelism) = self.job.parallelism {
+            properties.insert("parallelism.default".to_owned(), parallelism.to_string());
+        }
+        let pairs = properties
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
+        (!properties.is_empty()).then(|| format!("--properties={}", joined(pairs)))
     }
 
     fn job_flags(&self) -> Vec<String> {

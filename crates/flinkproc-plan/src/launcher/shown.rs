@@ -32,6 +32,16 @@ pub fn equivalent_commands(job: &JobPlan, tag: &str) -> Result<Vec<Vec<String>>,
         let from = file.from.to_string();
         commands.push(words(&["gcloud", "storage", "cp", &from, &to]));
     }
+    let environment = job
+        .files
+        .iter()
+        .find(|file| file.role == FileRole::Environment);
+    if let Some(file) = environment.filter(|_| !shipped) {
+        let to = format!("{SHOWN}/env");
+        let from = format!("{SHOWN}/{}", file.name);
+        commands.push(words(&["mkdir", "-p", &to]));
+        commands.push(words(&["tar", "-xzf", &from, "-C", &to]));
+    }
     let plain = |word: String| {
         word.replace(&format!("{HERE}/files"), SHOWN)
             .replace(HERE, SHOWN)

@@ -105,6 +105,26 @@ fn a_shipped_python_is_a_file_of_the_job_and_named_by_what_is_in_it() {
 }
 
 #[test]
+fn the_commands_unpack_a_shipped_python_where_the_program_runs() {
+    let check = |mode: &str| {
+        let mode = format!("job.mode={mode}");
+        let plan = case(&[&mode]).planned();
+        let commands = super::commands(&plan, "submit");
+        commands.lines().skip(2).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(check("per-job"), @"
+    on the master: gcloud storage cp gs://my-bucket/flinkproc/env/LOCK_SHA256/env.tar.gz /tmp/flinkproc/flinkproc-python.tar.gz
+    on the master: mkdir -p /tmp/flinkproc/env
+    on the master: tar -xzf /tmp/flinkproc/flinkproc-python.tar.gz -C /tmp/flinkproc/env
+    on the master: flink run -t yarn-per-job -Dpython.client.executable=/tmp/flinkproc/env/bin/python -Dyarn.application.name=my etl -Dyarn.tags=flinkproc-etl-1-1 -pyarch /tmp/flinkproc/flinkproc-python.tar.gz#env -pyexec env/bin/python -py /tmp/flinkproc/my etl.py
+    ");
+    insta::assert_snapshot!(check("application"), @"
+    on the master: gcloud storage cp gs://my-bucket/flinkproc/env/LOCK_SHA256/env.tar.gz /tmp/flinkproc/ship/flinkproc-python.tar.gz
+    on the master: flink run-application -t yarn-application -Dpython.client.executable=flinkproc-python.tar.gz/bin/python -Dyarn.application.name=my etl -Dyarn.ship-files=/tmp/flinkproc/ship -Dyarn.tags=flinkproc-etl-1-1 -pyfs ship -pyarch ship/flinkproc-python.tar.gz -pyexec flinkproc-python.tar.gz/bin/python -py ship/my etl.py
+    ");
+}
+
+#[test]
 fn packages_or_another_version_ask_for_a_python_of_the_jobs_own() {
     for flag in [
         "python.requirements=r.txt",
