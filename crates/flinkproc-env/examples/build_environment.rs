@@ -1,5 +1,7 @@
 //! Builds the environment of a Flink version and prints where it lies: `build_environment FLINK PYTHON FOLDER [REQUIREMENT…]`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -103,7 +103,8 @@ pub(crate) async fn check_interpreter(
     let Some(has) = request.platform()?.glibc else {
         return Ok(());
     };
-    let files = libraries::needed(interpreter, &[interpreter.executable.clone()]).await?;
+    let files =
+        libraries::needed(interpreter, std::slice::from_ref(&interpreter.executable)).await?;
     let files = files.into_iter().chain([interpreter.executable.clone()]);
     for file in files.collect::<Vec<_>>() {
         let bytes = fs::read(&file).map_err(|source| EnvError::local(&file, source))?;

@@ -39,7 +39,7 @@ impl AutoBuilder {
                     return Ok(builder);
                 }
                 Err(error) => {
-                    reasons.push((builder.name().to_owned(), messages(&error).join(": ")))
+                    reasons.push((builder.name().to_owned(), messages(&error).join(": ")));
                 }
             }
         }

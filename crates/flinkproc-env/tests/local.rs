@@ -1,5 +1,7 @@
 //! The builders of this machine keep the contract, with an index of small packages that the test serves itself.
 
+#![expect(clippy::expect_used, reason = "a helper that fails fails its test")]
+
 use std::path::{Path, PathBuf};
 
 use flinkproc_core::{FlinkVersion, PythonVersion};
@@ -24,8 +26,13 @@ wheel.writestr(info + 'RECORD', '')
 wheel.close()
 ";
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test builds with what the machine has"
+)]
 fn search() -> Vec<PathBuf> {
-    std::env::split_paths(env!("PATH")).collect()
+    let path = std::env::var_os("PATH").expect("PATH");
+    std::env::split_paths(&path).collect()
 }
 
 /// The `python3` of this machine, and a Flink whose PyFlink may go with it.
