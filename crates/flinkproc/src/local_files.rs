@@ -84,7 +84,7 @@ fn archive(path: &str) -> Option<ArchiveFact> {
         Some(fact) => Some(fact),
         None => Some(match zip::names(&mut file) {
             Ok(names) => ArchiveFact::Zip { names },
-            Err(_) => ArchiveFact::Other("a zip that is cut or damaged".to_owned()),
+            Err(_) => ArchiveFact::Other("cut or damaged".to_owned()),
         }),
     }
 }

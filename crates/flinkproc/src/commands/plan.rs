@@ -124,7 +124,11 @@ fn text(plan: &Plan) -> String {
         }
         if let Some((program, arguments)) = command.argv.split_first() {
             let line = quote_line(program, arguments.iter().map(String::as_str));
-            let _ = writeln!(text, "  {:<15} {line}", command.step);
+            let place = match command.place {
+                "here" => String::new(),
+                elsewhere => format!("{elsewhere}: "),
+            };
+            let _ = writeln!(text, "  {:<15} {place}{line}", command.step);
         }
     }
     text
