@@ -12,6 +12,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use flinkproc_core::{FlinkVersion, YarnMode};
+use flinkproc_flink_cli::grammar::Action;
+use flinkproc_flink_cli::reading::Reading;
 use flinkproc_flink_cli::{Archive, FlinkCliError, Program, RunSettings, lint};
 
 fn settings(version: FlinkVersion) -> RunSettings {
@@ -39,7 +41,7 @@ fn fastest(
     mut once: impl FnMut() -> Result<(), FlinkCliError>,
 ) -> Result<u128, FlinkCliError> {
     let mut best = u128::MAX;
-    for _ in 0..20 {
+    for _ in 0..200 {
         let start = Instant::now();
         for _ in 0..rounds {
             once()?;
@@ -51,7 +53,7 @@ fn fastest(
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rounds = std::env::var("SPEED_ROUNDS").ok();
-    let rounds = rounds.map_or(Ok(2_000), |rounds| rounds.parse())?;
+    let rounds = rounds.map_or(Ok(50), |rounds| rounds.parse())?;
     let version: FlinkVersion = "1.17".parse()?;
     let settings = settings(version);
     let argv = settings.argv()?;
@@ -60,9 +62,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(())
     })?;
     let check = fastest(rounds, || lint(version, black_box(&argv)))?;
+    let read = fastest(rounds, || {
+        let words = argv.get(1..).unwrap_or_default();
+        black_box(Reading::of(version, Action::Run, black_box(words)).is_ok());
+        Ok(())
+    })?;
     let both = fastest(rounds, || lint(version, &black_box(&settings).argv()?))?;
     println!(
-        "{{\"build_ns\":{build},\"lint_ns\":{check},\"build_and_lint_ns\":{both},\"rounds\":{rounds}}}"
+        "{{\"build_ns\":{build},\"read_ns\":{read},\"lint_ns\":{check},\"build_and_lint_ns\":{both},\"rounds\":{rounds}}}"
     );
     Ok(())
 }

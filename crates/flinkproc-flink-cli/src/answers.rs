@@ -13,13 +13,8 @@ pub const APPLICATION: [&str; 4] = [
     "yarn application -kill ",
 ];
 
-/// What stands before a job id, in `CliFrontend`, `ExecutionEnvironment` and `ClusterClient` (1.12 to 2.2).
-pub const JOB: [&str; 4] = [
-    "Job has been submitted with JobID ",
-    "Job with JobID ",
-    "Submitted job with JobID ",
-    "Submitting job with JobID: ",
-];
+/// What stands before a job id, in `CliFrontend` and `JobExecutionResult` (1.12 to 2.2).
+pub const JOB: [&str; 2] = ["Job has been submitted with JobID ", "Job with JobID "];
 
 /// What `savepoint` and `stop` write before the path of a savepoint that is there.
 pub const SAVEPOINT: &str = "Savepoint completed. Path: ";

@@ -304,16 +304,29 @@ const SESSION: &[FlinkOption] = &[
 #[derive(Clone, Debug)]
 pub struct Grammar {
     options: Vec<&'static FlinkOption>,
+    /// The letters that short spellings begin with, a bit for each: most words of a line are ruled out by them.
+    shorts: u128,
+    /// The same for long spellings.
+    longs: u128,
+}
+
+/// The bit of a name's first letter.
+fn letter(name: &str) -> u128 {
+    let first = name.bytes().next().filter(u8::is_ascii);
+    first.map_or(0, |first| 1 << first)
 }
 
 impl Grammar {
     /// Collects the options.
     #[must_use]
     pub fn of(action: Action, version: FlinkVersion) -> Self {
+        let options = every(action).filter(|option| option.is_in(version));
+        let options: Vec<_> = options.collect();
+        let letters = |all: u128, name: &str| all | letter(name);
         Self {
-            options: every(action)
-                .filter(|option| option.is_in(version))
-                .collect(),
+            shorts: options.iter().map(|option| option.short).fold(0, letters),
+            longs: options.iter().map(|option| option.long).fold(0, letters),
+            options,
         }
     }
 
@@ -334,12 +347,18 @@ impl Grammar {
 
     pub(crate) fn short(&self, name: &str) -> Option<&'static FlinkOption> {
         let name = bare(name);
+        if self.shorts & letter(name) == 0 {
+            return None;
+        }
         let mut options = self.options.iter().rev();
         options.find(|option| option.short == name).copied()
     }
 
     pub(crate) fn long(&self, name: &str) -> Option<&'static FlinkOption> {
         let name = bare(name);
+        if self.longs & letter(name) == 0 {
+            return None;
+        }
         let mut options = self.options.iter().rev();
         options
             .find(|option| !option.long.is_empty() && option.long == name)
@@ -357,8 +376,12 @@ impl Grammar {
             return vec![whole.long];
         }
         let mut found: Vec<&'static str> = Vec::new();
+        let start = bare(start);
+        if !start.is_empty() && self.longs & letter(start) == 0 {
+            return found;
+        }
         for option in &self.options {
-            let fits = !option.long.is_empty() && option.long.starts_with(bare(start));
+            let fits = !option.long.is_empty() && option.long.starts_with(start);
             if fits && !found.contains(&option.long) {
                 found.push(option.long);
             }

@@ -4,7 +4,7 @@
 //! table of configuration keys is written anew.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a test may fail where it stands, and this one starts Flink's own classes"
 )]

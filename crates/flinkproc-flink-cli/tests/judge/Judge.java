@@ -240,7 +240,7 @@ public class Judge {
             if (!new File(jar).getName().matches("(flink-(clients|yarn|core|java|runtime)|hadoop-yarn-client).*[.]jar")) continue;
             try (ZipFile zip = new ZipFile(jar)) {
                 for (ZipEntry entry : Collections.list(zip.entries())) {
-                    if (!entry.getName().matches("org/apache/(flink/(client|yarn|api/java)|hadoop/yarn/client/api/impl)/.*[.]class")) continue;
+                    if (!entry.getName().matches("org/apache/(flink/(client|yarn|api/common)|hadoop/yarn/client/api/impl)/.*[.]class")) continue;
                     String text = new String(zip.getInputStream(entry).readAllBytes(), StandardCharsets.ISO_8859_1);
                     for (int i = 0; i < all.length; i++) found[i] |= text.contains(all[i]);
                 }

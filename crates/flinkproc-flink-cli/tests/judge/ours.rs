@@ -79,9 +79,9 @@ pub(crate) fn same(ours: &str, theirs: &str) -> bool {
         }
         // Whether a file is there is no matter of the line.
         (None, Some(theirs)) => {
-            let gone = format!("{}", hex("Ship file "));
+            let gone = hex("Ship file ");
             let message = theirs.split('\t').nth(1).unwrap_or_default();
-            message.starts_with(&gone) && ours.contains(&hex("yarn.ship-files"))
+            message.starts_with(gone.as_str()) && ours.contains(&hex("yarn.ship-files"))
         }
         (None, None) => ours == theirs,
         _ => false,
