@@ -79,3 +79,6 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
