@@ -21,7 +21,7 @@
 //!
 //! In reading order: [`method`] (the trait and its values), [`ssh`] (over an SSH connection), [`dataproc_job`] (as a job of
 //! Dataproc's Jobs API: `place`, `mirror` and `dataproc_act` are its parts) with the [`carrier`]s [`pig`], [`pyspark`] and
-//! [`hadoop`], [`native`] (Dataproc runs Flink itself), [`builtin`] (all of them by name), [`memory`] (a master in memory),
+//! [`hadoop`], [`native`] (Dataproc runs Flink itself), [`builtin()`] (all of them by name), [`memory`] (a master in memory),
 //! `faulty` (failures on demand), [`error`], and, behind the feature `contract`, the suite that every method passes.
 
 mod answer;
