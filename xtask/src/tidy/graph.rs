@@ -88,6 +88,7 @@ const PURE: &[(&str, &[&str])] = &[
     (
         "flinkproc-plan",
         &[
+            "base64",
             "schemars",
             "serde",
             "serde_json",
