@@ -7,8 +7,12 @@
 mod bad_input;
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/credentials.rs"]
 mod credentials;
+#[path = "cli/init.rs"]
+mod init;
 #[path = "cli/layers.rs"]
 mod layers;
 #[path = "cli/plans.rs"]

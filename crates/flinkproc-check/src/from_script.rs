@@ -35,7 +35,8 @@ pub fn from_script(source: &Source, flink: Option<FlinkVersion>) -> Converted {
         open: assignments(source, true),
         copies: copies(source),
         used: BTreeMap::new(),
-        job: false,
+        jobs: 0,
+        method: None,
         cluster: false,
     };
     for command in &report.commands {
@@ -132,7 +133,9 @@ struct Maker {
     copies: BTreeMap<String, String>,
     /// Variables that the spec uses, as parameters.
     used: BTreeMap<String, Option<String>>,
-    job: bool,
+    jobs: usize,
+    /// How the script hands its job over, where it is a job of Dataproc's.
+    method: Option<&'static str>,
     cluster: bool,
 }
 
@@ -153,17 +156,18 @@ impl Maker {
                 {
                     self.create(command.line, words.get(at + 1..).unwrap_or_default());
                 } else if words.contains(&"submit") && words.contains(&"pig") {
-                    self.draft.set("job", "method", "pig");
+                    self.method = Some("pig");
                 } else if words.contains(&"submit") && words.contains(&"pyspark") {
-                    self.draft.set("job", "method", "pyspark");
+                    self.method = Some("pyspark");
                 }
             }
-            [program, rest @ ..] if program.ends_with("yarn-session.sh") => {
+            // A session that is started behind the job is for others.
+            [program, rest @ ..] if program.ends_with("yarn-session.sh") && self.jobs == 0 => {
                 self.draft.set("job", "mode", "session");
                 self.session(rest);
             }
             [program, "run" | "run-application", rest @ ..] if program.ends_with("flink") => {
-                self.run(command, &lines, rest)
+                self.run(command, &lines, rest);
             }
             [program, action, ..] if program.ends_with("flink") => {
                 self.left.push(format!("line {}: `flink {action}` is a step of its own: see `flinkproc status`, `logs` and `down`", command.line));
@@ -291,7 +295,8 @@ impl Maker {
     }
 
     fn run(&mut self, command: &Checked, lines: &[Vec<String>], words: &[&str]) {
-        if std::mem::replace(&mut self.job, true) {
+        self.jobs += 1;
+        if self.jobs > 1 {
             let line = command.line;
             self.left.push(format!(
                 "line {line}: a second job: make a spec of its own for it"
@@ -451,7 +456,10 @@ impl Maker {
     }
 
     fn finish(&mut self) {
-        if !self.job {
+        if let Some(method) = self.method.filter(|_| self.jobs == 1) {
+            self.draft.set("job", "method", method);
+        }
+        if self.jobs == 0 {
             self.left
                 .push("no line runs a Flink job: name the script yourself".to_owned());
             self.draft.set("job", "script", "job.py");

@@ -7,16 +7,20 @@ use std::sync::LazyLock;
 
 const TABLE: &str = include_str!("gcloud/commands.txt");
 
+/// A flag, and whether a value follows.
+type Flag = (&'static str, bool);
+
 /// A command of gcloud.
 #[derive(Debug)]
 pub struct GcloudCommand {
     /// Its words behind `gcloud`.
     pub path: Vec<&'static str>,
     /// Its flags, and whether a value follows.
-    flags: Vec<(&'static str, bool)>,
+    flags: Vec<Flag>,
 }
 
-static COMMANDS: LazyLock<(Vec<GcloudCommand>, Vec<(&'static str, bool)>)> = LazyLock::new(|| {
+/// The commands, and the flags that all have.
+static COMMANDS: LazyLock<(Vec<GcloudCommand>, Vec<Flag>)> = LazyLock::new(|| {
     let flag = |word: &'static str| (word.trim_end_matches(['=', '?']), word.ends_with('='));
     let flags = |text: &'static str| text.split_whitespace().map(flag).collect::<Vec<_>>();
     let mut everywhere = Vec::new();

@@ -167,7 +167,7 @@ pub fn python(text: &[Glyph]) -> Vec<PythonCommand> {
                     .unwrap_or_default()
                     .iter()
                     .take_while(|glyph| glyph.letter != '\n')
-                    .count()
+                    .count();
             }
             '\'' | '"' => {
                 let formatted = at

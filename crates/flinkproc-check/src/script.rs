@@ -85,8 +85,9 @@ pub fn check_line(
     source: &Source,
     words: &[String],
     places: &[(usize, usize)],
-    flink: FlinkVersion,
+    flink: Option<FlinkVersion>,
 ) -> Report {
+    let (flink, flink_from) = version("", flink);
     let mut judge = Judge {
         source,
         version: flink,
@@ -115,7 +116,7 @@ pub fn check_line(
     Report {
         name: source.name.clone(),
         flink,
-        flink_from: "as given",
+        flink_from,
         commands: judge.commands,
         findings: judge.findings,
     }
@@ -163,7 +164,7 @@ impl Judge<'_> {
                     (self.idle, self.session) = (None, false);
                     match language {
                         Language::Shell => {
-                            self.shell(&pages::without_prompts(body, from + start), false)
+                            self.shell(&pages::without_prompts(body, from + start), false);
                         }
                         language => self.text(body, from + start, language),
                     }
@@ -466,10 +467,10 @@ impl Judge<'_> {
                     });
                     match name {
                         "--command" if command.is("compute ssh") => {
-                            nested.extend(letters.map(|letters| (false, letters)))
+                            nested.extend(letters.map(|letters| (false, letters)));
                         }
                         "-e" | "--execute" if command.is("dataproc jobs submit pig") => {
-                            nested.extend(letters.map(|letters| (true, letters)))
+                            nested.extend(letters.map(|letters| (true, letters)));
                         }
                         "--max-idle" | "--delete-max-idle" => self.idle = Some(place(at)),
                         _ => {}
@@ -566,9 +567,9 @@ impl Judge<'_> {
         self.checked(words, texts, findings, instead);
         for (pig, letters) in nested {
             if pig {
-                self.pig(&letters)
+                self.pig(&letters);
             } else {
-                self.shell(&letters, false)
+                self.shell(&letters, false);
             }
         }
     }

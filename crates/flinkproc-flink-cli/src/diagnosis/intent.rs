@@ -431,7 +431,9 @@ impl<'a> Reader<'_, 'a> {
             ("t" | "e", Some(value)) => intent.target = Some(value),
             ("m", Some(value)) => intent.manager = Some(value),
             ("h", _) => intent.help = true,
-            ("v" | "", _) => {}
+            ("v", _) => {}
+            // Containers are YARN's.
+            ("", _) => intent.yarn |= !session,
             ("d", Some(path)) => intent.own.push(("d", Some(path))),
             ("d" | "yd", None) => intent.detached = Some(at),
             (short, value) if own => intent.own.push((short, value)),

@@ -64,13 +64,13 @@ impl Check<'_, '_> {
         let (at, happens, help) = match refusal {
             Refusal::NoAction => return,
             Refusal::Words(Unreadable::MissingValue { option }) => {
-                let spelled = |word: &&str| {
+                let spelled = |word: &str| {
                     let name = super::intent::bare(word);
                     name == option.short
                         || name == option.long
                         || name.split('=').next() == Some(option.long)
                 };
-                let at = self.words.iter().rposition(|word| spelled(&word));
+                let at = self.words.iter().rposition(|word| spelled(word));
                 (
                     at,
                     format!("`-{}` needs a value", option.short),

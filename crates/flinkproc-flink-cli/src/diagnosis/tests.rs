@@ -361,7 +361,7 @@ mod right {
             prop_assert!(left.is_empty(), "{version} {line:?}\n{right:?}\n{left:?}");
             let reading = again.reading.expect("readable");
             let has = |key: &str, value: &str| reading.configuration.get(key).map(String::as_str) == Some(value);
-            let wrote = |piece: &[&str]| pieces.iter().any(|own| *own == piece);
+            let wrote = |piece: &[&str]| pieces.contains(&piece);
             if wrote(&["-p", "4"]) {
                 prop_assert!(has("parallelism.default", "4"), "{line:?}\n{right:?}");
             }

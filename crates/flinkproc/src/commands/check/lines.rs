@@ -46,8 +46,7 @@ pub(super) fn command(
         places.push((start, text.len()));
     }
     let source = Source::new("command", &text);
-    let default = flinkproc_check::script::default_flink();
-    let report = check_line(&source, &words, &places, flink.unwrap_or(default));
+    let report = check_line(&source, &words, &places, flink);
     Ok(say(app, &report, &source))
 }
 
