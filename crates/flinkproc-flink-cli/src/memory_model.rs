@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use flinkproc_core::FlinkVersion;
+
 use crate::memory::{format, parse};
 
 const MIB: u64 = 1 << 20;
@@ -34,17 +36,25 @@ pub const JOBMANAGER: &str = "jobmanager.memory.process.size";
 /// The key of a TaskManager's memory.
 pub const TASKMANAGER: &str = "taskmanager.memory.process.size";
 
-/// The processes whose configured memory is below Flink's minimum.
+/// The processes whose configured memory is below the minimum of every version.
+///
+/// Since 1.17 network memory has no upper bound of its own; with a large fraction for it, [`shortfalls_of`] that version finds more.
 #[must_use]
 pub fn shortfalls(config: &Config) -> Vec<Shortfall> {
+    shortfalls_of(FlinkVersion::new(1, 16), config)
+}
+
+/// The processes whose configured memory is below this version's minimum.
+#[must_use]
+pub fn shortfalls_of(version: FlinkVersion, config: &Config) -> Vec<Shortfall> {
     let judge = |process: Process| {
         let size = parse(config.get(process.key())?)?;
-        let fit = process.fit(config, size)?;
+        let fit = process.fit(version, config, size)?;
         let Fit::Short(reason) = fit else { return None };
         Some(Shortfall {
             key: process.key(),
             size: format(size),
-            minimum_mib: process.minimum(config)? / MIB,
+            minimum_mib: process.minimum(version, config)? / MIB,
             reason,
         })
     };
@@ -56,16 +66,16 @@ pub fn shortfalls(config: &Config) -> Vec<Shortfall> {
 ///
 /// `None` where the heap or Flink's total is set by hand, or a setting makes no sense.
 #[must_use]
-pub fn minimum_jobmanager(config: &Config) -> Option<u64> {
-    Process::JobManager.minimum(config)
+pub fn minimum_jobmanager(version: FlinkVersion, config: &Config) -> Option<u64> {
+    Process::JobManager.minimum(version, config)
 }
 
 /// The least memory of a TaskManager's process in bytes, whole MiB, with the other settings as they are.
 ///
 /// `None` where the heap or Flink's total is set by hand, or a setting makes no sense.
 #[must_use]
-pub fn minimum_taskmanager(config: &Config) -> Option<u64> {
-    Process::TaskManager.minimum(config)
+pub fn minimum_taskmanager(version: FlinkVersion, config: &Config) -> Option<u64> {
+    Process::TaskManager.minimum(version, config)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +98,13 @@ impl Process {
     }
 
     /// By halves: more memory never fits worse, as every share grows slower than the whole.
-    fn minimum(self, config: &Config) -> Option<u64> {
+    fn minimum(self, version: FlinkVersion, config: &Config) -> Option<u64> {
         let (mut low, mut high) = (0_u64, 1 << 24);
-        self.fit(config, high * MIB)
+        self.fit(version, config, high * MIB)
             .filter(|fit| matches!(fit, Fit::Fits))?;
         while low < high {
             let middle = low.midpoint(high);
-            match self.fit(config, middle * MIB)? {
+            match self.fit(version, config, middle * MIB)? {
                 Fit::Fits => high = middle,
                 Fit::Short(_) => low = middle + 1,
             }
@@ -103,7 +113,7 @@ impl Process {
     }
 
     /// `None` where this model does not apply.
-    fn fit(self, config: &Config, size: u64) -> Option<Fit> {
+    fn fit(self, version: FlinkVersion, config: &Config, size: u64) -> Option<Fit> {
         let by_hand: &[&str] = match self {
             Self::JobManager => &[
                 "jobmanager.memory.flink.size",
@@ -157,7 +167,13 @@ impl Process {
                         fraction(config, "taskmanager.memory.managed.fraction", "0.4")?.of(flink)
                     }
                 };
-                let network = Share::of(config, "taskmanager.memory.network", 64 * MIB, 1 << 30)?;
+                // Bounded by 1 GiB until 1.16, by nothing since.
+                let most = if version.minor() < (1, 17) {
+                    1 << 30
+                } else {
+                    u64::MAX
+                };
+                let network = Share::of(config, "taskmanager.memory.network", 64 * MIB, most)?;
                 let network = network.take(flink);
                 let parts = [framework, framework_off, task_off, managed, network];
                 let sum = parts.into_iter().try_fold(0_u64, u64::checked_add)?;
@@ -240,7 +256,11 @@ fn fraction(config: &Config, key: &str, default: &str) -> Option<Fraction> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, minimum_jobmanager, minimum_taskmanager, shortfalls};
+    use super::{Config, minimum_jobmanager, minimum_taskmanager, shortfalls_of};
+
+    fn version() -> flinkproc_core::FlinkVersion {
+        "1.17".parse().expect("version")
+    }
 
     fn config(pairs: &[(&str, &str)]) -> Config {
         let pairs = pairs
@@ -255,8 +275,8 @@ mod tests {
             let config = config(pairs);
             let mib = |bytes: Option<u64>| bytes.map(|bytes| bytes >> 20);
             let got = (
-                mib(minimum_jobmanager(&config)),
-                mib(minimum_taskmanager(&config)),
+                mib(minimum_jobmanager(version(), &config)),
+                mib(minimum_taskmanager(version(), &config)),
             );
             assert_eq!(got, expected, "{pairs:?}");
         };
@@ -278,7 +298,7 @@ mod tests {
             ("jobmanager.memory.process.size", "500m"),
             ("taskmanager.memory.process.size", "1g"),
         ]);
-        insta::assert_snapshot!(format!("{:#?}", shortfalls(&config)), @r#"
+        insta::assert_snapshot!(format!("{:#?}", shortfalls_of(version(), &config)), @r#"
         [
             Shortfall {
                 key: "jobmanager.memory.process.size",

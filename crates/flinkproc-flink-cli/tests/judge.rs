@@ -202,7 +202,7 @@ fn reads_what_is_built(
 /// Memory just enough, and a little less.
 fn takes_memory(differences: &mut Differences, judge: &mut Judge, version: FlinkVersion) {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-    let (asked, found) = memory::compare(judge, &mut dice, count());
+    let (asked, found) = memory::compare(judge, version, &mut dice, count());
     differences.asked += asked;
     for difference in found {
         differences.add(&format!("{version} {difference}"));

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use flinkproc_core::FlinkVersion;
 use flinkproc_flink_cli::memory_model::{
-    JOBMANAGER, TASKMANAGER, minimum_jobmanager, minimum_taskmanager, shortfalls,
+    JOBMANAGER, TASKMANAGER, minimum_jobmanager, minimum_taskmanager, shortfalls_of,
 };
 
 use super::jvm::{Dice, Judge, plain};
@@ -31,7 +32,12 @@ fn pairs(config: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 /// What differs, and how much was asked.
-pub(crate) fn compare(judge: &mut Judge, dice: &mut Dice, count: usize) -> (usize, Vec<String>) {
+pub(crate) fn compare(
+    judge: &mut Judge,
+    version: FlinkVersion,
+    dice: &mut Dice,
+    count: usize,
+) -> (usize, Vec<String>) {
     let mut differences = Vec::new();
     let mut asked = Vec::new();
     let mut meant = Vec::new();
@@ -79,9 +85,9 @@ pub(crate) fn compare(judge: &mut Judge, dice: &mut Dice, count: usize) -> (usiz
             config.insert(format!("{question}.memory.{option}"), value.to_owned());
         }
         let minimum = if process == JOBMANAGER {
-            minimum_jobmanager(&config)
+            minimum_jobmanager(version, &config)
         } else {
-            minimum_taskmanager(&config)
+            minimum_taskmanager(version, &config)
         };
         let Some(minimum) = minimum else { continue };
         let least = minimum >> 20;
@@ -96,7 +102,7 @@ pub(crate) fn compare(judge: &mut Judge, dice: &mut Dice, count: usize) -> (usiz
         }
     }
     for (said, (config, fits, least)) in judge.ask_all(&asked).iter().zip(meant) {
-        let short = shortfalls(&config);
+        let short = shortfalls_of(version, &config);
         if said.starts_with("fits") != fits || short.is_empty() != fits {
             differences.push(format!("{config:?}, least {least} MiB: {}", plain(said)));
         }
