@@ -47,7 +47,11 @@ pub fn normal_name(name: &str) -> String {
 /// # Errors
 /// [`EnvError::InvalidRequirement`] for what means something on this machine only.
 pub fn wanted(request: &EnvironmentRequest) -> Result<Vec<String>, EnvError> {
-    let mut wanted = vec![format!("apache-flink=={}", request.flink)];
+    // Beam imports `pkg_resources` without saying so until Flink 1.20 did; setuptools 82 has it no more.
+    let mut wanted = vec![
+        format!("apache-flink=={}", request.flink),
+        "setuptools<82".to_owned(),
+    ];
     for (index, line) in request.requirements.lines().enumerate() {
         let text = line.split(" #").next().unwrap_or_default().trim();
         if text.is_empty() || text.starts_with('#') {
@@ -248,6 +252,7 @@ mod tests {
             good.expect("good"),
             [
                 "apache-flink==1.17.0",
+                "setuptools<82",
                 "requests>=2",
                 "scipy[x]==1.0 ; python_version>'3'"
             ]
