@@ -22,6 +22,8 @@ mod real;
 mod running;
 #[path = "sandbox/secrets.rs"]
 mod secrets;
+#[path = "sandbox/shipped.rs"]
+mod shipped;
 #[path = "sandbox/word_count.rs"]
 mod word_count;
 

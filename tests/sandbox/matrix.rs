@@ -7,7 +7,7 @@ mod cells;
 #[path = "matrix/corpus.rs"]
 mod corpus;
 #[path = "matrix/run.rs"]
-mod run;
+pub(crate) mod run;
 
 use self::cells::Cell;
 use crate::full;

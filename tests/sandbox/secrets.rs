@@ -103,17 +103,14 @@ async fn a_secret_is_seen_by_the_job_and_by_nothing_else() {
         real.home.write("flinkproc.toml", spec(mode, method));
         real.home.write("job.py", JOB);
         let watching = Arc::new(AtomicBool::new(true));
-        let watcher = std::thread::spawn({
-            let (watching, value) = (Arc::clone(&watching), value.clone());
-            move || watch_arguments(&watching, &value)
-        });
+        let watcher = tokio::spawn(watch_arguments(Arc::clone(&watching), value.clone()));
         // What was made stays, so that all its files can be looked through.
         let arguments = ["deploy", "--sandbox", "--until", "watch"];
         let running = real.home.command(&arguments).output();
         let output = tokio::time::timeout(PATIENCE, running).await.unwrap();
         let output = output.unwrap();
         watching.store(false, Ordering::SeqCst);
-        let spoken = watcher.join().unwrap();
+        let spoken = watcher.await.unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{mode} by {method}\n{told}");
         assert_eq!(spoken, Vec::<String>::new(), "{mode} by {method}");
@@ -140,17 +137,18 @@ async fn a_secret_is_seen_by_the_job_and_by_nothing_else() {
 }
 
 /// The command lines that held the value while it was looked for.
-fn watch_arguments(watching: &AtomicBool, value: &str) -> Vec<String> {
+async fn watch_arguments(watching: Arc<AtomicBool>, value: String) -> Vec<String> {
     let mut spoken = Vec::new();
+    let mut turns = tokio::time::interval(Duration::from_millis(50));
     while watching.load(Ordering::SeqCst) {
+        turns.tick().await;
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            if line.contains(value) {
+            if line.contains(&value) {
                 spoken.push(line);
             }
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
     spoken
 }

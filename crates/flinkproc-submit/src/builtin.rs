@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flinkproc_plan::JobPlan;
 use flinkproc_ssh::RemoteShell;
 
 use crate::dataproc_job::DataprocJobMethod;
@@ -9,6 +10,7 @@ use crate::error::SubmitError;
 use crate::hadoop::Hadoop;
 use crate::method::SubmissionMethod;
 use crate::native::{NativeKind, NativeMethod};
+use crate::native_job;
 use crate::pig::Pig;
 use crate::place::DataprocPlace;
 use crate::pyspark::PySpark;
@@ -23,6 +25,17 @@ pub const BUILTIN: [&str; 6] = [
     NativeKind::Flink.method(),
     NativeKind::PyFlink.method(),
 ];
+
+/// Whether a job's method can carry it, as far as that shows before there is a cluster. A method that is not of this crate can.
+///
+/// # Errors
+/// What the method's submission would say of the job.
+pub fn check_job(job: &JobPlan) -> Result<(), SubmitError> {
+    match NativeKind::of_method(&job.method) {
+        Some(kind) => native_job::resource(kind, job, &job.tag).map(drop),
+        None => Ok(()),
+    }
+}
 
 /// Opens a method by its name, on a connection to the master where there is one.
 ///

@@ -44,7 +44,7 @@ mod place;
 pub mod pyspark;
 pub mod ssh;
 
-pub use builtin::{BUILTIN, builtin};
+pub use builtin::{BUILTIN, builtin, check_job};
 pub use carrier::{Carrier, Parcel};
 pub use dataproc_job::DataprocJobMethod;
 pub use error::SubmitError;

@@ -5,6 +5,7 @@ use std::fs;
 
 use flinkproc_plan::{DeployRequest, Plan, plan_deployment};
 use flinkproc_ssh::quote_line;
+use flinkproc_submit::check_job;
 use serde_json::json;
 
 use crate::App;
@@ -55,12 +56,9 @@ pub(crate) fn make(
     run_key: Option<&str>,
     on_interrupt: Option<&str>,
 ) -> Result<Plan, Problem> {
-    Ok(plan_deployment(&request(
-        app,
-        spec,
-        run_key,
-        on_interrupt,
-    )?)?)
+    let plan = plan_deployment(&request(app, spec, run_key, on_interrupt)?)?;
+    check_job(&plan.job)?;
+    Ok(plan)
 }
 
 /// Makes the plan of a spec with everything in it that a run needs; a Maven repository is asked for connectors.
@@ -71,7 +69,9 @@ pub(crate) async fn make_whole(
     on_interrupt: Option<&str>,
 ) -> Result<Plan, Problem> {
     let request = request(app, spec, run_key, on_interrupt)?;
-    brought::complete_plan(request, &app.environment).await
+    let plan = brought::complete_plan(request, &app.environment).await?;
+    check_job(&plan.job)?;
+    Ok(plan)
 }
 
 fn request(
