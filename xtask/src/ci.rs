@@ -39,12 +39,13 @@ pub(crate) fn docs() -> Result<(), String> {
 }
 
 /// Every crate whose traits, values and doubles must build without their outside clients.
-const LEAN: [&str; 5] = [
+const LEAN: [&str; 6] = [
     "flinkproc-dataproc",
     "flinkproc-staging",
     "flinkproc-compute",
     "flinkproc-ssh",
     "flinkproc-rest",
+    "flinkproc-env",
 ];
 
 fn lean() -> Result<(), String> {

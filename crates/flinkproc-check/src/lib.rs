@@ -22,7 +22,7 @@
 //! ```
 //!
 //! In reading order: [`source`] (a text and its places), [`shell`] and [`pages`] (text → commands), [`gcloud`] (which flags
-//! there are), [`script`] (commands → findings), [`finding`], [`render`] (for people), [`mod@from_script`], [`mod@from_cluster`]
+//! there are), [`script`] (commands → findings), [`finding`], [`mod@render`] (for people), [`mod@from_script`], [`mod@from_cluster`]
 //! and [`mod@migrate`].
 
 mod cluster_flags;
