@@ -78,17 +78,22 @@ const CASES: &[Case] = &[
     ),
     typed(
         "a mode that the image's Flink lacks",
-        &["--image", "3.0", "--mode", "per-job"],
+        &["--set", "cluster.image=3.0", "--mode", "per-job"],
         &["error[SPC029]", "per-job", "help:"],
     ),
     typed(
         "the image's own Python where no wheel fits it",
-        &["--image", "2.2", "--set", "python.environment=image"],
+        &[
+            "--set",
+            "cluster.image=2.2",
+            "--set",
+            "python.environment=image",
+        ],
         &["error[SPC031]", "Python 3.7 to 3.10", "3.11", "help:"],
     ),
     typed(
         "a Python that the image's PyFlink has no wheel for",
-        &["--image", "2.2", "--set", "python.version=3.12"],
+        &["--set", "cluster.image=2.2", "--set", "python.version=3.12"],
         &["error[SPC044]", "3.12", "help:"],
     ),
     typed(

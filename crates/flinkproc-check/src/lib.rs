@@ -12,8 +12,8 @@
 //!
 //! let source = Source::new("run.sh", "flink run -t yarn-per-job -py-files lib.zip -py etl.py\n");
 //! let report = check(&source, Language::Shell, Some("1.17".parse()?));
-//! let first = report.all()[0];
-//! assert_eq!((first.code, first.place.line, first.place.column), ("CHK002", 1, 27));
+//! let misread = report.all().into_iter().find(|finding| finding.code == "CHK002").unwrap();
+//! assert_eq!((misread.place.line, misread.place.column), (1, 27));
 //! assert_eq!(
 //!     report.commands[0].instead[0].join(" "),
 //!     "flink run -t yarn-per-job -pyfs lib.zip -py etl.py",

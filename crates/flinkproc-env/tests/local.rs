@@ -72,6 +72,7 @@ async fn index(flink: FlinkVersion, folder: &Path) -> MockServer {
             vec!["tiny", java.as_str()],
         ),
         ("tiny", "1.0", "tiny", vec![]),
+        ("setuptools", "80.0", "pkg_resources", vec![]),
     ] {
         let made = Command::new("python3")
             .args([
