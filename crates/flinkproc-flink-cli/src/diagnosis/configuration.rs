@@ -2,8 +2,9 @@
 
 use flinkproc_core::FlinkVersion;
 
+use super::check::bytes;
 use super::intent::Intent;
-use super::{Check, Rule, bytes};
+use super::{Check, Rule};
 use crate::config_keys::{Standing, nearest, standing};
 use crate::memory_model::{Config, Shortfall, shortfalls};
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use flinkproc_core::FlinkVersion;
 
-use super::{Check, Rule, SlipKind};
+use super::intent::SlipKind;
+use super::{Check, Rule};
 use crate::grammar::{Action, Grammar};
 use crate::reading::{Reading, Refusal};
 use crate::words::{Rules, Unreadable, Words};
