@@ -12,7 +12,7 @@ use std::io::Write as _;
 
 use flinkproc_core::Attempt;
 use flinkproc_plan::JobPlan;
-use flinkproc_plan::launcher::{BootstrapRun, LaunchBundle, LauncherAction, action_bootstrap};
+use flinkproc_plan::launcher::{BootstrapRun, JobAction, LaunchBundle, action_bootstrap};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
@@ -30,13 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (id, directory) = (None, None);
     let action = match words.next().as_deref() {
         None => None,
-        Some("savepoint") => Some(LauncherAction::Savepoint { job: id, directory }),
-        Some("stop") => Some(LauncherAction::Stop {
+        Some("savepoint") => Some(JobAction::Savepoint { job: id, directory }),
+        Some("stop") => Some(JobAction::Stop {
             job: id,
             directory,
             drain: false,
         }),
-        Some("cancel") => Some(LauncherAction::Cancel { job: id }),
+        Some("cancel") => Some(JobAction::Cancel { job: id }),
         Some(other) => return Err(format!("no action `{other}`").into()),
     };
     let script = match action {

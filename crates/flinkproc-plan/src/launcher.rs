@@ -16,7 +16,7 @@ mod tar;
 
 use sha2::{Digest, Sha256};
 
-pub use self::action::{LauncherAction, action_bootstrap};
+pub use self::action::{JobAction, action_bootstrap};
 pub use self::bootstrap::BootstrapRun;
 pub use self::error::LauncherError;
 use self::flink::Place;
@@ -27,7 +27,7 @@ use crate::plan::JobPlan;
 ///
 /// Its arguments are the deployment, the attempt and an action: `start DIGEST` (with [`LaunchBundle::tar`] on standard
 /// input), `attend DIGEST` (the same, in the foreground), `observe OUT ERR SECONDS`, `cancel`, `fence`, `act` with
-/// [`LauncherAction::words`]. `start`, `cancel` and `fence` answer with the line
+/// [`JobAction::words`]. `start`, `cancel` and `fence` answer with the line
 /// `flinkproc-answer WORD`, the word being `ok`, `fenced`, `refused` (with the reason on standard error) or `conflict`.
 /// `observe` answers with the line `flinkproc-run 1 STATE EXIT IDS OUT ERR`, the numbers being the sizes in bytes of what follows in that order.
 /// `act` answers with the line `flinkproc-act 1 STATUS SIZE` and what Flink's client said, or is `refused`.

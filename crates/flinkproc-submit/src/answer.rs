@@ -4,11 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flinkproc_flink_cli::{application_ids, job_ids};
-use flinkproc_plan::launcher::LauncherAction;
 use flinkproc_ssh::Output;
 
 use crate::error::SubmitError;
-use crate::method::{Acted, JobAction, LauncherExit, Observation, RunState};
+use crate::method::{Acted, LauncherExit, Observation, RunState};
 
 const ANSWER: &[u8] = b"flinkproc-answer ";
 const RUN: &[u8] = b"flinkproc-run 1 ";
@@ -79,24 +78,6 @@ pub(crate) fn observation(output: &Output) -> Result<Observation, SubmitError> {
         err,
         sighting: None,
     })
-}
-
-impl From<&JobAction> for LauncherAction {
-    fn from(action: &JobAction) -> Self {
-        match action.clone() {
-            JobAction::Savepoint { job, directory } => Self::Savepoint { job, directory },
-            JobAction::Stop {
-                job,
-                directory,
-                drain,
-            } => Self::Stop {
-                job,
-                directory,
-                drain,
-            },
-            JobAction::Cancel { job } => Self::Cancel { job },
-        }
-    }
 }
 
 /// What the door says to `act`; nothing when it says a word instead.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flinkproc_core::DataprocJobId;
 use flinkproc_plan::JobPlan;
-use flinkproc_plan::launcher::{DOOR, LauncherAction, action_bootstrap};
+use flinkproc_plan::launcher::{DOOR, action_bootstrap};
 
 use crate::answer;
 use crate::carrier::Carrier;
@@ -39,8 +39,7 @@ impl<C: Carrier> DataprocJobMethod<C> {
         let plan: JobPlan = parsed(&plan, "job.json")?;
         let number = self.claim(mirror).await?;
         let object = format!("acts/{number}");
-        let action = LauncherAction::from(action);
-        let script = action_bootstrap(&plan, &bootstrap_run(run), &action, &object)?;
+        let script = action_bootstrap(&plan, &bootstrap_run(run), action, &object)?;
         let id = job_id(run, &format!("-act-{number}"))?;
         self.send(mirror, run, &id, &format!("act-{number}/"), &script)
             .await?;

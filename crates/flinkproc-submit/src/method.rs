@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flinkproc_core::{Attempt, DeploymentId, FlinkJobId, Span, YarnApplicationId};
 use flinkproc_plan::JobPlan;
+pub use flinkproc_plan::launcher::JobAction;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SubmitError;
@@ -44,33 +45,6 @@ pub trait SubmissionMethod: Debug + Send + Sync + 'static {
     ///
     /// Not idempotent: a second savepoint is another one. If the answer is lost, the savepoint may have been made.
     async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError>;
-}
-
-/// What is done to the Flink jobs of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "kebab-case")]
-pub enum JobAction {
-    /// A savepoint is taken; the job goes on.
-    Savepoint {
-        /// The job; the run's only one when none is named.
-        job: Option<FlinkJobId>,
-        /// The folder; the configured one when none is named.
-        directory: Option<String>,
-    },
-    /// A savepoint is taken and the job ends.
-    Stop {
-        /// The job; the run's only one when none is named.
-        job: Option<FlinkJobId>,
-        /// The folder; the configured one when none is named.
-        directory: Option<String>,
-        /// Whether windows are flushed to the end of time first: the state is of no use for going on then.
-        drain: bool,
-    },
-    /// The job is cancelled without a savepoint.
-    Cancel {
-        /// The job; the run's only one when none is named.
-        job: Option<FlinkJobId>,
-    },
 }
 
 /// What came of an action.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flinkproc_core::Span;
 use flinkproc_plan::JobPlan;
-use flinkproc_plan::launcher::{DOOR, LaunchBundle, LauncherAction};
+use flinkproc_plan::launcher::{DOOR, LaunchBundle};
 use flinkproc_ssh::{Output, RemoteCommand, RemoteShell};
 
 use crate::answer::{self, Word};
@@ -123,7 +123,7 @@ impl SubmissionMethod for SshMethod {
     }
 
     async fn act(&self, run: &RunRef, action: &JobAction) -> Result<Acted, SubmitError> {
-        let words = LauncherAction::from(action).words()?;
+        let words = action.words()?;
         let command = door(run, "act").args(words);
         let output = self.ask("act on", command).await?;
         if let Some(acted) = answer::acted_at_the_door(&output)? {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flinkproc_core::FlinkJobId;
 use flinkproc_flink_cli::{CancelSettings, ClusterTarget, SavepointSettings, StopSettings};
+use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapRun, carried};
 use super::data::zero_ended;
@@ -13,8 +14,9 @@ use super::{LaunchBundle, tar};
 use crate::plan::JobPlan;
 
 /// What is done to the Flink jobs of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LauncherAction {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum JobAction {
     /// A savepoint is taken; the job goes on.
     Savepoint {
         /// The job; the run's only one when none is named.
@@ -28,7 +30,7 @@ pub enum LauncherAction {
         job: Option<FlinkJobId>,
         /// The folder; the configured one when none is named.
         directory: Option<String>,
-        /// Whether windows are flushed to the end of time first.
+        /// Whether windows are flushed to the end of time first: the state is of no use for going on then.
         drain: bool,
     },
     /// The job is cancelled without a savepoint.
@@ -38,7 +40,7 @@ pub enum LauncherAction {
     },
 }
 
-impl LauncherAction {
+impl JobAction {
     /// The job that is named.
     #[must_use]
     pub const fn job(&self) -> Option<&FlinkJobId> {
@@ -48,9 +50,7 @@ impl LauncherAction {
             }
         }
     }
-}
 
-impl LauncherAction {
     /// What [`DOOR`](super::DOOR) takes behind `act`: the kind, the job or nothing, the folder or nothing.
     ///
     /// # Errors
@@ -116,11 +116,11 @@ pub(super) fn action_lines(job: &JobPlan) -> Result<Vec<u8>, LauncherError> {
 /// The script exits with 0 as soon as that is written, and with 74 when it could not be.
 ///
 /// # Errors
-/// As [`LaunchBundle::new`] and [`LauncherAction::words`].
+/// As [`LaunchBundle::new`] and [`JobAction::words`].
 pub fn action_bootstrap(
     job: &JobPlan,
     run: &BootstrapRun,
-    action: &LauncherAction,
+    action: &JobAction,
     answer_object: &str,
 ) -> Result<String, LauncherError> {
     let tag = format!("flinkproc-{}-{}", run.deployment, run.attempt);

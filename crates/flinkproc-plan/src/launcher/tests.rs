@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flinkproc_core::{Explain, YarnMode};
 
 use super::data::object_path;
-use super::{BootstrapRun, LaunchBundle, LauncherAction, action_bootstrap, equivalent_commands};
+use super::{BootstrapRun, JobAction, LaunchBundle, action_bootstrap, equivalent_commands};
 use crate::plan::{
     EntryPoint, FileRole, JobPlan, PythonPlan, RemoteFile, SessionLifetime, SessionPlan,
 };
@@ -194,7 +194,7 @@ fn actions_travel_as_lines() {
     drain-to stop -t yarn-per-job -Dyarn.application.id=SESSION -p FOLDER --drain JOB
     ");
     let check = |folder: &str| {
-        let action = LauncherAction::Savepoint {
+        let action = JobAction::Savepoint {
             job: None,
             directory: Some(folder.to_owned()),
         };
@@ -216,7 +216,7 @@ fn a_bootstrap_is_one_script_without_any_text_of_the_user() {
     let begin = format!("#!/bin/bash\nset -- d 1 attend {}\ndoor=", bundle.digest());
     assert!(script.starts_with(&begin));
     assert!(!script.contains("my etl") && !script.contains("$5"));
-    let action = LauncherAction::Cancel { job: None };
+    let action = JobAction::Cancel { job: None };
     let script = action_bootstrap(&job(), &run, &action, "acts/1").expect("script");
     assert!(script.starts_with("#!/bin/bash\nset -- d 1 act-alone "));
 }
