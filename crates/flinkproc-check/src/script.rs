@@ -1,7 +1,7 @@
 //! Text → every command of Flink and gcloud in it, judged.
 
 use flinkproc_core::{FlinkVersion, ImageVersion};
-use flinkproc_flink_cli::diagnosis::{self, Severity, diagnose, is_flink};
+use flinkproc_flink_cli::diagnosis::{Severity, diagnose, is_flink};
 use serde::Serialize;
 
 use crate::finding::{Checked, Finding, Rule};
@@ -494,11 +494,4 @@ fn joined(words: &[Word]) -> Vec<Glyph> {
         });
     }
     letters
-}
-
-/// The worst of a Flink line's findings, without their words; for callers that only want to know whether a line is sound.
-#[must_use]
-pub fn worst(flink: FlinkVersion, words: &[&str]) -> Option<Severity> {
-    let said: diagnosis::Diagnosis = diagnose(flink, words);
-    said.severity()
 }
