@@ -7,7 +7,7 @@ use flinkproc_flink_cli::{application_ids, job_ids};
 use flinkproc_ssh::Output;
 
 use crate::error::SubmitError;
-use crate::method::{Acted, LauncherExit, Observation, RunState};
+use crate::method::{Acted, LauncherExit, Observation, RunState, Sighting};
 
 const ANSWER: &[u8] = b"flinkproc-answer ";
 const RUN: &[u8] = b"flinkproc-run 1 ";
@@ -61,8 +61,18 @@ pub(crate) fn observation(output: &Output) -> Result<Observation, SubmitError> {
         "ended" => RunState::Ended(launcher_exit(&exit)?),
         other => return Err(garbled(format!("unknown state `{other}`"))),
     };
-    // An id may be in this piece of output before the launcher has noted it.
-    let said: Vec<&Bytes> = vec![&ids, &out, &err];
+    Ok(seen(state, &ids, out, err, None))
+}
+
+/// What was seen of a run. An id may be in a piece of output before the launcher has noted it.
+pub(crate) fn seen(
+    state: RunState,
+    ids: &Bytes,
+    out: Bytes,
+    err: Bytes,
+    sighting: Option<Sighting>,
+) -> Observation {
+    let said = [ids, &out, &err];
     let mut jobs = Vec::new();
     for id in said.iter().flat_map(|text| job_ids(text)) {
         if !jobs.contains(&id) {
@@ -70,14 +80,14 @@ pub(crate) fn observation(output: &Output) -> Result<Observation, SubmitError> {
         }
     }
     let application = said.iter().find_map(|text| application_ids(text).pop());
-    Ok(Observation {
+    Observation {
         state,
         application,
         jobs,
         out,
         err,
-        sighting: None,
-    })
+        sighting,
+    }
 }
 
 /// What the door says to `act`; nothing when it says a word instead.

@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flinkproc_core::{DataprocJobId, Span};
 use flinkproc_dataproc::{Job, JobState};
-use flinkproc_flink_cli::{application_ids, job_ids};
 use flinkproc_plan::JobPlan;
 use flinkproc_plan::launcher::{BootstrapRun, LaunchBundle};
 use jiff::Timestamp;
 
+use crate::answer;
 use crate::carrier::Carrier;
 use crate::error::SubmitError;
 use crate::method::{Acted, JobAction, Observation, Offsets, RunRef, RunState, SubmissionMethod};
@@ -238,26 +238,7 @@ pub(crate) async fn observation(
         Some(text) => Some(parsed(&text, "sighting")?),
         None => None,
     };
-    let mut jobs = Vec::new();
-    for id in [&ids, &out, &err]
-        .into_iter()
-        .flat_map(|text| job_ids(text))
-    {
-        if !jobs.contains(&id) {
-            jobs.push(id);
-        }
-    }
-    let application = [&ids, &out, &err]
-        .into_iter()
-        .find_map(|text| application_ids(text).pop());
-    Ok(Observation {
-        state,
-        application,
-        jobs,
-        out,
-        err,
-        sighting,
-    })
+    Ok(answer::seen(state, &ids, out, err, sighting))
 }
 
 pub(crate) fn bootstrap_run(run: &RunRef) -> BootstrapRun {
