@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use flinkproc_patterns::Options;
 use nix::unistd::{Uid, User};
 
 /// Every environment variable that flinkproc reads, with its meaning.
@@ -193,6 +194,15 @@ impl Environment {
         };
         self.path("FLINKPROC_STATE")
             .unwrap_or_else(|| parent().join("flinkproc"))
+    }
+
+    /// What the user's surroundings add to a run that keeps its things in this directory.
+    pub(crate) fn options(&self, directory: PathBuf) -> Options {
+        Options {
+            agent: self.path("SSH_AUTH_SOCK"),
+            home: Some(self.home()),
+            ..Options::new(directory)
+        }
     }
 
     /// Where downloaded parts live.

@@ -109,10 +109,8 @@ async fn carry_out(
     let deployments = Deployments::new(&app.environment);
     let options = |id: &DeploymentId| Options {
         until,
-        agent: app.environment.path("SSH_AUTH_SOCK"),
-        home: Some(app.environment.home()),
         environments: Some(app.environment.cache().join("env")),
-        ..Options::new(deployments.directory(id))
+        ..app.environment.options(deployments.directory(id))
     };
     let manner = Manner {
         on_interrupt: plan.watch.on_interrupt,

@@ -1,6 +1,6 @@
 //! `flinkproc down`: ends what a deployment made.
 
-use flinkproc_patterns::{Deployment, Options, labelled_clusters};
+use flinkproc_patterns::{Deployment, labelled_clusters};
 use flinkproc_plan::OnInterrupt;
 use serde_json::json;
 
@@ -29,11 +29,7 @@ pub(crate) async fn run(app: &App, args: &Down) -> Result<u8, Problem> {
     let plan = deployments.plan(&id).await?;
     let choice = Choice::of_known(app, &plan, &id)?;
     let place = Place::open(app, &choice, &plan).await?;
-    let options = Options {
-        agent: app.environment.path("SSH_AUTH_SOCK"),
-        home: Some(app.environment.home()),
-        ..Options::new(deployments.directory(&id))
-    };
+    let options = app.environment.options(deployments.directory(&id));
     let done = async {
         let handle =
             Deployment::down(&id, place.clients().await?, deployments.journal(), options).await?;

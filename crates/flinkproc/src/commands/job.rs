@@ -1,7 +1,7 @@
 //! `flinkproc job`: the Flink jobs of a deployment, from beside the process that follows it.
 
 use flinkproc_core::FlinkJobId;
-use flinkproc_patterns::{ActionDone, Clients, Deployment, JobSeen, Options};
+use flinkproc_patterns::{ActionDone, Clients, Deployment, JobSeen};
 use flinkproc_submit::JobAction;
 use serde_json::json;
 
@@ -47,11 +47,7 @@ pub(crate) async fn run(app: &App, args: &Job) -> Result<u8, Problem> {
         return Err(AppError::SandboxEnded { id: id.to_string() }.into());
     }
     let place = Place::open(app, &choice, &plan).await?;
-    let options = Options {
-        agent: app.environment.path("SSH_AUTH_SOCK"),
-        home: Some(app.environment.home()),
-        ..Options::new(deployments.directory(&id))
-    };
+    let options = app.environment.options(deployments.directory(&id));
     let clients: Clients = place.clients().await?;
     let journal = deployments.journal();
     match action {

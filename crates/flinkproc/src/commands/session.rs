@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use flinkproc_core::{ImageVersion, Span};
-use flinkproc_patterns::{Options, SessionFound, SessionPlace, sessions};
+use flinkproc_patterns::{SessionFound, SessionPlace, sessions};
 use flinkproc_plan::{AccessSpec, IdentityPlan, SessionLifetime, SessionPlan, SshPlan};
 use serde_json::json;
 
@@ -51,11 +51,9 @@ pub(crate) async fn run(app: &App, command: &SessionCommand) -> Result<u8, Probl
         flink: image.flink(),
     };
     let directory = app.environment.state().join("clusters");
-    let options = Options {
-        agent: app.environment.path("SSH_AUTH_SOCK"),
-        home: Some(app.environment.home()),
-        ..Options::new(directory.join(wanted.name.as_str()))
-    };
+    let options = app
+        .environment
+        .options(directory.join(wanted.name.as_str()));
     match command {
         SessionCommand::List { .. } => {
             let found = Box::pin(sessions::list(&place, clients, options)).await?;
