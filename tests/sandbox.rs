@@ -12,6 +12,8 @@ mod binary;
 mod endings;
 #[path = "support/kernel.rs"]
 mod kernel;
+#[path = "support/killing.rs"]
+mod killing;
 #[path = "sandbox/kills.rs"]
 mod kills;
 #[path = "sandbox/matrix.rs"]

@@ -16,6 +16,8 @@ mod cycles;
 mod kernel;
 #[path = "sandbox_stays/killed.rs"]
 mod killed;
+#[path = "support/killing.rs"]
+mod killing;
 #[path = "sandbox_stays/plugin.rs"]
 mod plugin;
 #[path = "support/real.rs"]
@@ -26,6 +28,7 @@ mod running;
 mod standing;
 
 use binary::{Home, Ran};
+use killing::kill_all;
 
 /// A home whose sandboxes are ended, however its test ends.
 #[derive(Debug)]
@@ -75,18 +78,5 @@ impl Sandboxes {
 impl Drop for Sandboxes {
     fn drop(&mut self) {
         kill_all(&self.home);
-    }
-}
-
-/// Kills what names a home; for tests that fail half-way.
-fn kill_all(home: &Home) {
-    for process in kernel::processes(&home.state()) {
-        if let Some(pid) = i32::try_from(process.pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
-            // It may have ended meanwhile.
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-        }
     }
 }

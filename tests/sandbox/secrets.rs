@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kernel::processes;
+use crate::killing::kill_all;
 use crate::real::Real;
 
 /// How long one deployment may take on a busy machine.
@@ -56,15 +56,7 @@ struct Standing<'a>(&'a Real);
 
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
-        for process in processes(&self.0.home.state()) {
-            if let Some(pid) = i32::try_from(process.pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-            {
-                // It may have ended meanwhile.
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-            }
-        }
+        kill_all(&self.0.home);
     }
 }
 
